@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * Redox-style schemes on Linux: the whole interface between user space and the
+ * redox_scheme module.
+ *
+ * A provider creates a scheme on /dev/scheme-control, opens its queues and
+ * answers requests; the module makes the scheme the character device
+ * /dev/scheme/NAME, on which clients do their file operations.
+ *
+ * Changelog
+ *
+ *  1.0
+ *   - control node: QUERY, CREATE, KILL
+ *   - scheme fd: QUEUE, ADOPT, DESTROY, STATS
+ *   - queue fd: mmap, poll, ENTER (ioctl and uring_cmd)
+ *   - client fd: file operations, OPENAT, DUP, CALL
+ *
+ * Negotiation
+ *
+ *  A provider states SCHEME_ABI, the version it was compiled for, at CREATE.
+ *  Another major number is refused with ENOSYS. A greater minor number is
+ *  accepted: what the module does not know is refused where it is used, since
+ *  unknown flags and non-zero reserved fields are EINVAL everywhere. CREATE and
+ *  QUERY return the feature mask; never guess a feature from a kernel version.
+ *
+ * All integers are in native byte order. Pointers travel as __u64.
+ */
+#ifndef _UAPI_LINUX_REDOX_SCHEME_H
+#define _UAPI_LINUX_REDOX_SCHEME_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define SCHEME_ABI_MAJOR	1
+#define SCHEME_ABI_MINOR	0
+#define SCHEME_ABI		((SCHEME_ABI_MAJOR << 16) | SCHEME_ABI_MINOR)
+
+/* Longest scheme name in bytes, without the terminating NUL. */
+#define SCHEME_NAME_MAX		64
+/* Longest path or DUP string in bytes, without the terminating NUL. */
+#define SCHEME_PATH_MAX		4095
+/* Names that start so may be created without CAP_SYS_ADMIN. */
+#define SCHEME_USER_PREFIX	"user."
+
+/* ---- feature mask -------------------------------------------------------- */
+
+/* ENTER exists as an io_uring command. */
+#define SCHEME_F_URING_ENTER	(1ULL << 0)
+/*
+ * A parked ENTER command can be cancelled through io_uring. Without it (6.1) a
+ * parked command ends when the scheme dies, its process is killed or execs, or
+ * the queue fd is closed.
+ */
+#define SCHEME_F_URING_CANCEL	(1ULL << 1)
+/* scheme_create.busy_poll_us is honoured. */
+#define SCHEME_F_BUSY_POLL	(1ULL << 2)
+/* READ and WRITE through io_uring or libaio complete without a worker thread. */
+#define SCHEME_F_ASYNC_IO	(1ULL << 3)
+
+/* ---- control node: /dev/scheme-control ----------------------------------- */
+
+#define SCHEME_IOC_MAGIC	0xDE
+
+/**
+ * struct scheme_query - what this module can do
+ * @abi: SCHEME_ABI of the module
+ * @name_max: SCHEME_NAME_MAX of the module
+ * @features: mask of SCHEME_F_*
+ * @queues_max: most queues of one scheme
+ * @depth_max: greatest depth of a queue, in requests
+ * @slot_size_max: greatest payload slot, in bytes
+ * @schemes_max: most schemes at a time
+ * @queue_bytes_max: most slot memory of one queue (depth * slot_size), bytes
+ * @reserved: zero
+ */
+struct scheme_query {
+	__u32	abi;
+	__u32	name_max;
+	__u64	features;
+	__u32	queues_max;
+	__u32	depth_max;
+	__u32	slot_size_max;
+	__u32	schemes_max;
+	__u64	queue_bytes_max;
+	__u64	reserved[3];
+};
+
+/**
+ * struct scheme_create - register a scheme
+ * @abi: in, SCHEME_ABI of the caller
+ * @flags: in, must be 0
+ * @name: in, NUL-terminated, [a-z][a-z0-9._+-]*, at most SCHEME_NAME_MAX bytes
+ * @mode: in, permission bits of the node (0777 at most)
+ * @uid: in, owner of the node; ~0 is the caller's
+ * @gid: in, group of the node; ~0 is the caller's
+ * @queues: in, 1..queues_max; 0 is 1
+ * @depth: in, requests in flight per queue, a power of two; 0 is 32
+ * @slot_size: in, bytes of payload per request, a power of two of at least
+ *	the page size; 0 is 128 KiB
+ * @user_limit: in, most requests in flight for one client uid; 0 lets the
+ *	module choose (all but an eighth of them)
+ * @timeout_ms: in, deadline of every request; 0 is none for synchronous ones
+ *	and 30 s for asynchronous ones
+ * @busy_poll_us: in, how long a waiting client spins before it sleeps; 0 is
+ *	not at all
+ * @reserved0: zero
+ * @features: out, mask of SCHEME_F_*
+ * @reserved: zero
+ *
+ * The ioctl returns a scheme fd (close-on-exec). The calling thread group
+ * becomes the owner. The scheme ends when the owner starts to exit, or the
+ * last reference to this fd is closed, or by DESTROY or KILL.
+ *
+ * Errors: EINVAL bad name, flag, size or reserved field; ENOSYS unknown major
+ * ABI; EEXIST name taken; EPERM privileged name, or a node mode, uid or gid
+ * that the caller may not give; ENOSPC too many schemes; ENOMEM.
+ */
+struct scheme_create {
+	__u32	abi;
+	__u32	flags;
+	char	name[72];
+	__u32	mode;
+	__u32	uid;
+	__u32	gid;
+	__u32	queues;
+	__u32	depth;
+	__u32	slot_size;
+	__u32	user_limit;
+	__u32	timeout_ms;
+	__u32	busy_poll_us;
+	__u32	reserved0;
+	__u64	features;
+	__u64	reserved[4];
+};
+
+/**
+ * struct scheme_kill - end a scheme by name
+ * @name: as in struct scheme_create
+ * @flags: must be 0
+ * @reserved: zero
+ *
+ * For CAP_SYS_ADMIN and for the user who created the scheme, else EPERM.
+ * ENOENT when there is no such scheme.
+ */
+struct scheme_kill {
+	char	name[72];
+	__u32	flags;
+	__u32	reserved;
+};
+
+#define SCHEME_IOC_QUERY	_IOR(SCHEME_IOC_MAGIC, 0x00, struct scheme_query)
+#define SCHEME_IOC_CREATE	_IOWR(SCHEME_IOC_MAGIC, 0x01, struct scheme_create)
+#define SCHEME_IOC_KILL		_IOW(SCHEME_IOC_MAGIC, 0x02, struct scheme_kill)
+
+/* ---- scheme fd ----------------------------------------------------------- */
+
+/**
+ * struct scheme_queue_info - open a queue and learn its layout
+ * @index: in, 0..queues-1
+ * @flags: in, must be 0
+ * @sq_entries: out, entries of the submission ring, a power of two
+ * @cq_entries: out, entries of the completion ring, a power of two
+ * @depth: out, slots, and greatest number of unanswered requests
+ * @slot_size: out, bytes of a slot
+ * @kernel_off: out, offset of struct scheme_ring_kernel
+ * @client_off: out, offset of struct scheme_ring_client
+ * @provider_off: out, offset of struct scheme_ring_provider
+ * @poller_off: out, offset of @depth bytes, see SCHEME_POLLER_SPINS
+ * @sq_off: out, offset of the struct scheme_sqe array
+ * @cq_off: out, offset of the struct scheme_cqe array
+ * @slots_off: out, offset of the payload slots
+ * @size: out, bytes to mmap, at offset 0, MAP_SHARED
+ * @reserved: zero
+ *
+ * The ioctl returns a queue fd (close-on-exec). A queue takes requests from
+ * its first QUEUE on. One thread at a time serves a queue.
+ *
+ * Errors: EINVAL no such queue; ENODEV the scheme is dead.
+ */
+struct scheme_queue_info {
+	__u32	index;
+	__u32	flags;
+	__u32	sq_entries;
+	__u32	cq_entries;
+	__u32	depth;
+	__u32	slot_size;
+	__u32	kernel_off;
+	__u32	client_off;
+	__u32	provider_off;
+	__u32	poller_off;
+	__u32	sq_off;
+	__u32	cq_off;
+	__u64	slots_off;
+	__u64	size;
+	__u64	reserved[2];
+};
+
+/**
+ * struct scheme_stats - counters of a scheme since its creation
+ * @requests: requests handed to the provider's rings
+ * @answers: answers accepted
+ * @refused: answers refused: unknown, reused or already answered tag, unknown
+ *	kind or flag, non-zero reserved field
+ * @bad_results: answers whose value could not be (the caller got EIO)
+ * @cancels: CANCEL entries sent
+ * @abandoned: requests whose caller left before the answer
+ * @timeouts: requests that met their deadline
+ * @closes: CLOSE entries sent
+ * @events: readiness changes posted by the provider
+ * @enters: ENTER calls
+ * @in_flight: requests unanswered now
+ * @handles: open handles now
+ * @broken: queues broken by impossible ring indices
+ * @reserved: zero
+ */
+struct scheme_stats {
+	__u64	requests;
+	__u64	answers;
+	__u64	refused;
+	__u64	bad_results;
+	__u64	cancels;
+	__u64	abandoned;
+	__u64	timeouts;
+	__u64	closes;
+	__u64	events;
+	__u64	enters;
+	__u64	in_flight;
+	__u64	handles;
+	__u64	broken;
+	__u64	reserved[3];
+};
+
+/* Open a queue; returns its fd. */
+#define SCHEME_IOC_QUEUE	_IOWR(SCHEME_IOC_MAGIC, 0x10, struct scheme_queue_info)
+/* Make the caller's thread group the owner: for a daemon that has forked. */
+#define SCHEME_IOC_ADOPT	_IO(SCHEME_IOC_MAGIC, 0x11)
+/* End the scheme now; every request in flight ends with ENODEV. */
+#define SCHEME_IOC_DESTROY	_IO(SCHEME_IOC_MAGIC, 0x12)
+#define SCHEME_IOC_STATS	_IOR(SCHEME_IOC_MAGIC, 0x13, struct scheme_stats)
+
+/* ---- queue fd ------------------------------------------------------------ */
+
+/**
+ * struct scheme_enter - hand over answers, wait for requests
+ * @min_wait: return when so many entries wait in the submission ring; 0 does
+ *	not wait; at most sq_entries
+ * @flags: must be 0
+ * @timeout_ns: give up after this long and return what there is; 0 is never
+ *
+ * Takes every entry posted on the completion ring, then waits. Returns the
+ * number of entries that wait in the submission ring. As an io_uring command
+ * cmd_op is SCHEME_IOC_ENTER and this struct is the 16 bytes of command.
+ *
+ * Errors: ENODEV the scheme is dead; EIO the ring is broken; EINTR a signal;
+ * EBUSY another command is parked on this queue; EINVAL bad argument;
+ * ECANCELED (io_uring) the command was cancelled; EOPNOTSUPP (io_uring) on a
+ * ring with IOPOLL, or, without SCHEME_F_URING_CANCEL, from a worker thread.
+ */
+struct scheme_enter {
+	__u32	min_wait;
+	__u32	flags;
+	__u64	timeout_ns;
+};
+
+#define SCHEME_IOC_ENTER	_IOW(SCHEME_IOC_MAGIC, 0x20, struct scheme_enter)
+
+/* ---- client fd: /dev/scheme/NAME ----------------------------------------- */
+
+/*
+ * open(2) of the node opens the root of the scheme: an OPEN request with an
+ * empty path. With access mode 3 (O_WRONLY | O_RDWR: "for ioctl only"; asks
+ * for the right to read and to write) no object of the scheme is opened and
+ * the provider is not asked: such a descriptor serves OPENAT alone.
+ */
+
+/**
+ * struct scheme_openat - open a path below an open descriptor
+ * @path: pointer to the path, no NUL inside
+ * @path_len: bytes, 0..SCHEME_PATH_MAX
+ * @flags: O_* flags; the access mode may not exceed the descriptor's (EACCES)
+ * @mode: permission bits for O_CREAT
+ * @reserved: zero
+ *
+ * Returns a new fd. ENAMETOOLONG above the limit; else the provider's error.
+ */
+struct scheme_openat {
+	__u64	path;
+	__u32	path_len;
+	__u32	flags;
+	__u32	mode;
+	__u32	reserved;
+};
+
+/**
+ * struct scheme_dup - open the sub-object that a string names
+ * @name: pointer to the string, no NUL inside
+ * @name_len: bytes, 0..SCHEME_PATH_MAX
+ * @flags: O_CLOEXEC, O_NONBLOCK
+ *
+ * Returns a new fd with the access mode of this one.
+ */
+struct scheme_dup {
+	__u64	name;
+	__u32	name_len;
+	__u32	flags;
+};
+
+/**
+ * struct scheme_call - one round trip with payload both ways
+ * @in: pointer to the bytes to send
+ * @out: pointer to room for the bytes that come back
+ * @in_len: bytes at @in
+ * @out_len: in: room at @out; out: bytes that came back
+ * @word: three words for the provider
+ * @result: out, the provider's result
+ * @flags: must be 0
+ * @reserved: zero
+ *
+ * The ioctl returns 0, or -1 with the provider's error. EMSGSIZE when in_len
+ * plus struct scheme_call_header, or out_len, is more than a slot.
+ */
+struct scheme_call {
+	__u64	in;
+	__u64	out;
+	__u32	in_len;
+	__u32	out_len;
+	__u64	word[3];
+	__s64	result;
+	__u32	flags;
+	__u32	reserved;
+};
+
+#define SCHEME_IOC_OPENAT	_IOW(SCHEME_IOC_MAGIC, 0x30, struct scheme_openat)
+#define SCHEME_IOC_DUP		_IOW(SCHEME_IOC_MAGIC, 0x31, struct scheme_dup)
+#define SCHEME_IOC_CALL		_IOWR(SCHEME_IOC_MAGIC, 0x32, struct scheme_call)
+
+/* ---- rings --------------------------------------------------------------- */
+
+/*
+ * Head and tail run free modulo 2^32; entry i lives at i & (entries - 1).
+ * Whoever writes an index publishes it with a store-release after the entry is
+ * written (tail) or copied out (head), and reads the peer's with a
+ * load-acquire. An index that cannot be (more than `entries` apart) makes the
+ * queue broken for good: its requests end with ENODEV, its ENTER with EIO;
+ * other queues are not touched.
+ */
+
+/* Written by the kernel. */
+struct scheme_ring_kernel {
+	__u32	state;			/* SCHEME_RING_* bits, 0 while all is well */
+	__u32	reserved[15];
+};
+
+#define SCHEME_RING_DEAD	(1U << 0)
+#define SCHEME_RING_BROKEN	(1U << 1)
+
+/* Written by the client side; on a kernel queue that is the kernel. */
+struct scheme_ring_client {
+	__u32	sq_tail;		/* entries ever submitted */
+	__u32	pad0[15];
+	__u32	cq_head;		/* entries ever taken */
+	__u32	pad1[15];
+	__u32	flags;			/* SCHEME_RING_NEED_WAKEUP */
+	__u32	pad2[15];
+};
+
+/* Written by the provider. */
+struct scheme_ring_provider {
+	__u32	sq_head;		/* entries ever taken */
+	__u32	pad0[15];
+	__u32	cq_tail;		/* entries ever posted */
+	__u32	pad1[15];
+	__u32	flags;			/* SCHEME_RING_NEED_WAKEUP */
+	__u32	pad2[15];
+};
+
+/*
+ * The side sleeps and wants a doorbell. A kernel queue does not need it: the
+ * kernel knows who sleeps in it.
+ */
+#define SCHEME_RING_NEED_WAKEUP	(1U << 0)
+
+/*
+ * In the poller byte of a tag's index: its client spins on the completion
+ * ring and will take this answer itself, so that after posting it (and a full
+ * barrier) a provider needs no ENTER for its sake.
+ */
+#define SCHEME_POLLER_SPINS	1
+
+/**
+ * struct scheme_sqe - one request
+ * @opcode: SCHEME_OP_*
+ * @flags: SCHEME_SQE_*
+ * @priority: hint, greater is more urgent; 0 on kernel queues
+ * @op_flags: per opcode
+ * @handle: the provider's number of the file; SCHEME_ROOT for the root
+ * @user_data: to be copied into the answer; on a kernel queue, the tag, whose
+ *	low 32 bits are the slot's index
+ * @offset: per opcode
+ * @addr: payload, in bytes from the start of the slots
+ * @len: bytes of payload
+ * @pid: thread group of the caller, in the pid namespace of the creator
+ * @uid: effective uid of the caller, in the user namespace of the creator
+ * @gid: effective gid, likewise
+ * @aux: per opcode
+ */
+struct scheme_sqe {
+	__u8	opcode;
+	__u8	flags;
+	__u16	priority;
+	__u32	op_flags;
+	__u64	handle;
+	__u64	user_data;
+	__u64	offset;
+	__u64	addr;
+	__u32	len;
+	__u32	pid;
+	__u32	uid;
+	__u32	gid;
+	__u64	aux;
+};
+
+/* No answer is expected, and one would be refused. */
+#define SCHEME_SQE_ONEWAY	(1U << 0)
+
+#define SCHEME_ROOT		(~0ULL)
+
+/**
+ * struct scheme_cqe - one answer, or an event
+ * @user_data: the request's; for SCHEME_CQE_EVENT the handle
+ * @result: value, or -errno with Linux numbers; for an event, the EPOLL* mask
+ * @kind: SCHEME_CQE_*
+ * @flags: SCHEME_CQE_F_*
+ * @status: post 0. The kernel stores, before it moves cq_head past the entry,
+ *	0 if it took the answer, else a positive errno: EBADF no such tag,
+ *	EALREADY already answered, EINVAL unknown kind, flag or non-zero status,
+ *	EPROTO a value that cannot be (the caller got EIO), ENOENT an event for a
+ *	handle that is not open
+ * @extra: second result, per opcode
+ */
+struct scheme_cqe {
+	__u64	user_data;
+	__s64	result;
+	__u16	kind;
+	__u16	flags;
+	__u32	status;
+	__u64	extra;
+};
+
+#define SCHEME_CQE_VALUE	0
+#define SCHEME_CQE_EVENT	3
+
+/* OPEN, DUP: the file has a position; the module keeps the cursor. */
+#define SCHEME_CQE_F_POSITIONED	(1U << 0)
+/*
+ * OPEN, DUP: the low 32 bits of extra are the first readiness mask. Without it
+ * the file always polls readable and writable until an event says otherwise.
+ */
+#define SCHEME_CQE_F_EVENTS	(1U << 1)
+
+/*
+ * Operations. "->" is the answer's result. Every one may be answered with a
+ * negative errno. Numbers below SCHEME_OP_PROVIDER belong to this header; a
+ * provider answers ENOSYS to one it has never heard of and EOPNOTSUPP to one
+ * it does not serve.
+ *
+ * OPEN	   payload path; handle: directory or SCHEME_ROOT; op_flags: O_*;
+ *	   aux: mode -> number; flags, extra: SCHEME_CQE_F_*
+ * CLOSE   one-way; comes exactly once per number that an OPEN or DUP answer
+ *	   gave, after all other requests on it have been answered
+ * DUP	   payload string; op_flags: O_* -> as OPEN
+ * READ	   len: room in the slot; offset, or SCHEME_NO_OFFSET for a stream;
+ *	   op_flags: SCHEME_RW_* -> bytes, 0 at the end
+ * WRITE   payload; as READ -> bytes taken
+ * CALL	   payload: struct scheme_call_header and in_len bytes; the answer's
+ *	   payload starts at the start of the slot; aux: room
+ *	   -> value; extra: bytes of answer's payload
+ * FSIZE   -> size in bytes
+ * FSYNC   op_flags: 1 for data only -> 0
+ * CANCEL  one-way; user_data: the tag of a request whose caller wants to stop
+ *	   waiting. Answer that request as usual: ECANCELED or its real result
+ */
+#define SCHEME_OP_NOP		0
+#define SCHEME_OP_OPEN		1
+#define SCHEME_OP_CLOSE		2
+#define SCHEME_OP_DUP		3
+#define SCHEME_OP_READ		4
+#define SCHEME_OP_WRITE		5
+#define SCHEME_OP_CALL		6
+#define SCHEME_OP_FSIZE		7
+#define SCHEME_OP_STAT		8
+#define SCHEME_OP_STATFS	9
+#define SCHEME_OP_FSYNC		10
+#define SCHEME_OP_TRUNCATE	11
+#define SCHEME_OP_UTIMENS	12
+#define SCHEME_OP_CHMOD		13
+#define SCHEME_OP_CHOWN		14
+#define SCHEME_OP_PATH		15
+#define SCHEME_OP_RENAME	16
+#define SCHEME_OP_LINK		17
+#define SCHEME_OP_UNLINK	18
+#define SCHEME_OP_GETDENTS	19
+#define SCHEME_OP_FCNTL		20
+#define SCHEME_OP_EVENT		21
+#define SCHEME_OP_MMAP_PREP	22
+#define SCHEME_OP_MUNMAP	23
+#define SCHEME_OP_SENDFD	24
+#define SCHEME_OP_RECVFD	25
+#define SCHEME_OP_LOCK		26
+#define SCHEME_OP_UNLOCK	27
+#define SCHEME_OP_RING_ATTACH	28
+#define SCHEME_OP_CANCEL	29
+#define SCHEME_OP_DETACH	30
+#define SCHEME_OP_LAST		30
+/* From here on a provider may define its own (direct rings only). */
+#define SCHEME_OP_PROVIDER	128
+
+#define SCHEME_NO_OFFSET	(~0ULL)
+
+/* READ, WRITE: answer EAGAIN rather than park the request. */
+#define SCHEME_RW_NONBLOCK	(1U << 0)
+/* WRITE: at the end, whatever the offset says. */
+#define SCHEME_RW_APPEND	(1U << 1)
+/* WRITE: durable before the answer (O_DSYNC, O_SYNC, RWF_DSYNC). */
+#define SCHEME_RW_DSYNC		(1U << 2)
+
+/* FSYNC: fdatasync(2). */
+#define SCHEME_FSYNC_DATA	(1U << 0)
+
+/**
+ * struct scheme_call_header - first bytes of a CALL's payload
+ * @word: the caller's three words
+ * @in_len: bytes that follow
+ * @out_len: room for the answer
+ */
+struct scheme_call_header {
+	__u64	word[3];
+	__u32	in_len;
+	__u32	out_len;
+};
+
+/* No holes, the same on every architecture. */
+#if defined(__KERNEL__) || defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define SCHEME_SIZE_IS(type, size) \
+	_Static_assert(sizeof(type) == (size), #type " must have " #size " bytes")
+SCHEME_SIZE_IS(struct scheme_query, 64);
+SCHEME_SIZE_IS(struct scheme_create, 160);
+SCHEME_SIZE_IS(struct scheme_kill, 80);
+SCHEME_SIZE_IS(struct scheme_queue_info, 80);
+SCHEME_SIZE_IS(struct scheme_stats, 128);
+SCHEME_SIZE_IS(struct scheme_enter, 16);
+SCHEME_SIZE_IS(struct scheme_openat, 24);
+SCHEME_SIZE_IS(struct scheme_dup, 16);
+SCHEME_SIZE_IS(struct scheme_call, 64);
+SCHEME_SIZE_IS(struct scheme_ring_kernel, 64);
+SCHEME_SIZE_IS(struct scheme_ring_client, 192);
+SCHEME_SIZE_IS(struct scheme_ring_provider, 192);
+SCHEME_SIZE_IS(struct scheme_sqe, 64);
+SCHEME_SIZE_IS(struct scheme_cqe, 32);
+SCHEME_SIZE_IS(struct scheme_call_header, 32);
+#undef SCHEME_SIZE_IS
+#endif
+
+#endif /* _UAPI_LINUX_REDOX_SCHEME_H */

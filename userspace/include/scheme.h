@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libscheme: serve and use schemes (see scheme(7)).
+ *
+ * Every function that can fail returns a negative errno. The library starts no
+ * thread, installs no signal handler, prints nothing, never exits and has no
+ * global state: the caller owns loop, threads and io_uring.
+ *
+ * A provider fills struct scheme_ops, calls scheme_create() and serves each
+ * queue with scheme_queue_step(), one thread at a time per queue. A callback
+ * answers its request with exactly one scheme_reply*(), at once or later, from
+ * any thread. A callback that is absent answers EOPNOTSUPP by itself.
+ */
+#ifndef SCHEME_H
+#define SCHEME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/redox_scheme.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct io_uring_sqe;
+struct scheme;
+struct scheme_queue;
+/* One request. Valid from its callback until its reply. */
+struct scheme_req;
+
+/* ---- provider ------------------------------------------------------------ */
+
+/*
+ * What a provider can do. Callbacks run in the thread that serves the queue.
+ * New members are added at the end only; scheme_create() is told the size.
+ *
+ * `handle` is the number that the provider gave when it answered open or dup;
+ * SCHEME_ROOT stands for the root.
+ */
+struct scheme_ops {
+	/*
+	 * Open `path` (NUL-terminated, without a leading slash, "" is the root)
+	 * below `dir`. flags are open(2)'s, mode counts with O_CREAT.
+	 * Reply: scheme_reply_open(), or scheme_reply() with an error.
+	 */
+	void (*open)(struct scheme_req *req, uint64_t dir, const char *path,
+		     int flags, mode_t mode);
+	/* The number is no longer in use. No reply. */
+	void (*close)(struct scheme *s, uint64_t handle);
+	/* Open the sub-object `name` of a handle. Reply as for open. */
+	void (*dup)(struct scheme_req *req, uint64_t handle, const char *name);
+	/*
+	 * Put at most len bytes into buf. offset is SCHEME_NO_OFFSET on a stream.
+	 * Reply: bytes, 0 at the end, or an error (EAGAIN instead of waiting
+	 * when scheme_req_flags() has SCHEME_RW_NONBLOCK).
+	 */
+	void (*read)(struct scheme_req *req, uint64_t handle, void *buf,
+		     uint32_t len, uint64_t offset);
+	/* Take bytes from buf. Reply: bytes taken, or an error. */
+	void (*write)(struct scheme_req *req, uint64_t handle, const void *buf,
+		      uint32_t len, uint64_t offset);
+	/*
+	 * A call: in_len bytes at in, room for out_len bytes at out. The two
+	 * overlap: read in before writing out. word: the caller's three words.
+	 * Reply: scheme_reply_call(), or scheme_reply() with an error.
+	 */
+	void (*call)(struct scheme_req *req, uint64_t handle,
+		     const uint64_t word[3], const void *in, uint32_t in_len,
+		     void *out, uint32_t out_len);
+	/* Reply: the size in bytes. */
+	void (*fsize)(struct scheme_req *req, uint64_t handle);
+	/* Make written data durable. Reply: 0. */
+	void (*fsync)(struct scheme_req *req, uint64_t handle, bool data_only);
+	/*
+	 * The caller of req wants to stop waiting. No reply of its own; req
+	 * still wants its one reply, ECANCELED or its result. Called only while
+	 * req is unanswered, in the serving thread; a reply from another thread
+	 * may overtake it.
+	 */
+	void (*cancel)(struct scheme_req *req);
+};
+
+/*
+ * How to create a scheme; zero is the module's default throughout. See struct
+ * scheme_create for meaning and bounds.
+ */
+struct scheme_config {
+	const char	*name;
+	mode_t		mode;		/* of the node; 0 is 0600 */
+	bool		set_owner;	/* use uid and gid, else the caller's */
+	uid_t		uid;
+	gid_t		gid;
+	unsigned int	queues;
+	unsigned int	depth;
+	unsigned int	slot_size;
+	unsigned int	user_limit;
+	unsigned int	timeout_ms;
+	unsigned int	busy_poll_us;
+	const char	*control;	/* control node; NULL is /dev/scheme-control */
+};
+
+/*
+ * Create a scheme and map its queues. ops_size is sizeof(struct scheme_ops).
+ * ops must live as long as the scheme. user comes back from scheme_user().
+ * Errors: ENOENT no module loaded; EACCES no right to the control node; EPERM,
+ * EEXIST, EINVAL, ENOSYS, ENOSPC, ENOMEM as for SCHEME_IOC_CREATE.
+ */
+int scheme_create(struct scheme **out, const struct scheme_config *config,
+		  const struct scheme_ops *ops, size_t ops_size, void *user);
+/* End the scheme and free it. No thread may be in a step or reply any more. */
+void scheme_destroy(struct scheme *s);
+
+void *scheme_user(const struct scheme *s);
+const char *scheme_name(const struct scheme *s);
+/* SCHEME_F_* of the module. */
+uint64_t scheme_features(const struct scheme *s);
+/* The scheme fd; still the library's. */
+int scheme_fd(const struct scheme *s);
+/* After fork: the calling process is the owner from now on. */
+int scheme_adopt(struct scheme *s);
+int scheme_stats(const struct scheme *s, struct scheme_stats *stats);
+
+unsigned int scheme_queues(const struct scheme *s);
+struct scheme_queue *scheme_queue(struct scheme *s, unsigned int index);
+/* Polls readable when requests wait; POLLHUP when the scheme is dead. */
+int scheme_queue_fd(const struct scheme_queue *q);
+
+/*
+ * Hand over the answers, wait at most timeout_ms (-1 for ever, 0 not at all)
+ * for a request and run the callbacks of all that wait. Returns how many
+ * entries were served; -ENODEV when the scheme is dead, -EINTR on a signal,
+ * -EIO when the ring is broken.
+ */
+int scheme_queue_step(struct scheme_queue *q, int timeout_ms);
+/*
+ * The parts of a step, for a loop around io_uring: fill sqe with an ENTER
+ * command that hands over the answers and completes when min_wait entries
+ * wait (its CQE's res is their number, or -errno); then dispatch. The sqe's
+ * user_data is the caller's to set.
+ */
+void scheme_queue_prep_enter(struct scheme_queue *q, struct io_uring_sqe *sqe,
+			     unsigned int min_wait, uint64_t timeout_ns);
+/* Run the callbacks of all entries that wait now; makes no system call. */
+int scheme_queue_dispatch(struct scheme_queue *q);
+/* Hand over the answers posted so far; does not wait. */
+int scheme_queue_flush(struct scheme_queue *q);
+
+/*
+ * Serve queue 0 (and all the others, when there are several) in this thread
+ * until *stop is non-zero or the scheme dies. A signal whose handler sets
+ * *stop ends the wait. Returns 0 when stopped, or as scheme_queue_step().
+ */
+int scheme_run(struct scheme *s, const volatile int *stop);
+
+/* ---- requests ------------------------------------------------------------ */
+
+struct scheme *scheme_req_scheme(const struct scheme_req *req);
+/* The request as it came: ids of the caller, op_flags, user_data. */
+const struct scheme_sqe *scheme_req_sqe(const struct scheme_req *req);
+/* op_flags: SCHEME_RW_* of a read or write, O_* of an open. */
+uint32_t scheme_req_flags(const struct scheme_req *req);
+/* A pointer of the provider's own, for a request that it parks. */
+void scheme_req_set_user(struct scheme_req *req, void *user);
+void *scheme_req_user(const struct scheme_req *req);
+
+/*
+ * Answer with a value or a negative errno. All replies return 0, or -EALREADY
+ * if the request has been answered (the second answer is not sent).
+ *
+ * A reply made in a callback leaves with the step's next system call; one made
+ * elsewhere is handed over at once.
+ */
+int scheme_reply(struct scheme_req *req, int64_t result);
+/*
+ * Answer an open or dup. flags: SCHEME_CQE_F_POSITIONED for a file with
+ * offsets; SCHEME_CQE_F_EVENTS if events is its first readiness (EPOLL*).
+ */
+int scheme_reply_open(struct scheme_req *req, uint64_t handle,
+		      unsigned int flags, uint32_t events);
+/* Answer a call; out_len bytes have been put at out. */
+int scheme_reply_call(struct scheme_req *req, int64_t result, uint32_t out_len);
+
+/*
+ * Tell that `handle` is now ready for `events` (EPOLLIN, EPOLLOUT …), all of
+ * them, none kept from before. From any thread.
+ */
+int scheme_post_event(struct scheme_queue *q, uint64_t handle, uint32_t events);
+
+/* ---- client -------------------------------------------------------------- */
+
+/* What the module can do. ENOENT: no module loaded. control as above. */
+int scheme_query(const char *control, struct scheme_query *query);
+/* End a scheme by name. */
+int scheme_kill(const char *control, const char *name);
+/*
+ * Open "name:path", "/scheme/name/path" or "/dev/scheme/name"; returns an fd.
+ * An empty path opens the node itself. flags and mode as for open(2).
+ * Errors: EINVAL not a scheme path; ENOENT no such scheme; else the provider's.
+ */
+int scheme_open(const char *url, int flags, mode_t mode);
+int scheme_openat(int fd, const char *path, int flags, mode_t mode);
+int scheme_dup(int fd, const char *name, int flags);
+/*
+ * A call. word may be NULL (three zeros). *out_len: in room, out bytes; both
+ * out and out_len may be NULL. *result (may be NULL) is the provider's value.
+ */
+int scheme_call(int fd, const uint64_t word[3], const void *in, uint32_t in_len,
+		void *out, uint32_t *out_len, int64_t *result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SCHEME_H */

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+# Functions that the host side scripts of the VM harness share; sourced, not run.
+# shellcheck shell=bash
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${BUILD:-$ROOT/build}
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/redox-scheme
+
+# Scripts call each other: the first one's start is the zero of all progress lines.
+export SCHM_T0=${SCHM_T0:-$EPOCHSECONDS}
+
+say() {
+	printf '[%4ds] %s\n' $((EPOCHSECONDS - SCHM_T0)) "$*" >&2
+}
+
+die() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+need() {
+	local tool
+	for tool; do
+		command -v "$tool" >/dev/null || die "$tool is not installed: run 'make deps'"
+	done
+}
+
+# apt-get for downloads: the sandbox user cannot write to a private cache directory.
+apt_download() {
+	apt-get -q -q -o APT::Sandbox::User=root download "$@" >&2
+}
+
+# Fills the package lists of a machine that has none yet, or whose lists are stale.
+apt_update() {
+	[ "$(id -u)" = 0 ] || die "package lists must be refreshed: run 'apt-get update' as root"
+	say "refreshing the package lists"
+	apt-get -q -q -o DPkg::Lock::Timeout=600 update >&2
+}
+
+# apt_fetch DIR PACKAGE...: downloads into DIR; refreshes the lists once if that fails.
+apt_fetch() {
+	local dir=$1
+	shift
+	(cd "$dir" && apt_download "$@") && return
+	apt_update && (cd "$dir" && apt_download "$@")
+}
+
+# Holds an exclusive lock until the script ends: two runs never fill the cache at once.
+lock_cache() {
+	mkdir -p "$CACHE"
+	exec 9>"$CACHE/$1.lock"
+	flock -n 9 || { say "waiting for another run that fills the $1 cache"; flock 9; }
+}
+
+# attempt COMMAND...: runs it in a subshell with errexit on, which 'if' would switch off; status in $ATTEMPT.
+attempt() {
+	local status
+	set +e
+	(
+		set -e
+		"$@"
+	)
+	status=$?
+	set -e
+	# shellcheck disable=SC2034 # for the caller
+	ATTEMPT=$status
+}

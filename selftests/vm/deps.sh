@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Installs the Debian packages that building, the VM and the tests need.
+# usage: deps.sh [--all]     --all: also what only 'make check' and 'make lint' use
+# Asks the package manager only for what is missing, so a second run needs no network.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod liburing-dev libusb-1.0-0-dev)
+vm=(qemu-system-x86 busybox-static cpio socat xz-utils mtools dosfstools)
+all=(dkms sparse shellcheck perl binutils fdisk)
+
+packages=("${build[@]}" "${vm[@]}")
+case ${1:-} in
+--all) packages+=("${all[@]}") ;;
+'') ;;
+*) die "usage: deps.sh [--all]" ;;
+esac
+
+missing=()
+for package in "${packages[@]}"; do
+	status=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null) || true
+	grep -qx installed <<<"$status" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+[ "$(id -u)" = 0 ] || die "these packages are missing; as root: apt-get install ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+install=(apt-get -q -q -y -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0
+	--no-install-recommends install "${missing[@]}")
+say "installing ${missing[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! "${install[@]}" >"$log" 2>&1; then
+	apt_update
+	say "installing, second try with fresh package lists"
+	"${install[@]}" >"$log" 2>&1 || { tail -20 "$log" >&2; die "apt-get could not install them"; }
+fi
+say "packages installed"

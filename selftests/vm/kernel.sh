@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Fetches one of Debian's kernels, with modules and headers, into the user's cache.
+# usage: eval "$(kernel.sh 6.1|6.12)"
+#
+# Prints lines for the shell:
+#   KREL     the release, as uname -r says it      VMLINUZ  the image to boot
+#   MODDIR   its module tree                       KDIR     headers, ready for make -C
+#   SYMVERS  Module.symvers of the headers         KPKG     version of the package
+# Nothing is installed: packages are unpacked below $XDG_CACHE_HOME/redox-scheme/kernel,
+# one directory an ABI and package version, so a newer kernel never changes an older one.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+case ${1:-} in
+6.1) meta=linux-image-amd64 ;;
+6.12) meta=linux-image-6.12-amd64 ;;
+*) die "usage: kernel.sh 6.1|6.12" ;;
+esac
+series=$1
+need apt-cache apt-get dpkg-deb depmod
+lock_cache kernel
+store=$CACHE/kernel
+mkdir -p "$store"
+
+# The packages that $1 depends on, one a line.
+depends() {
+	apt-cache depends --no-recommends --no-suggests "$1" 2>/dev/null | sed -n 's/^ *|*Depends: //p'
+}
+
+candidate() {
+	apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -vx '(none)'
+}
+
+# Sets $image and $version, or fails.
+resolve() {
+	image=$(depends "$meta" | grep -m1 "^linux-image-$series") && version=$(candidate "$image")
+}
+
+newest_cached() {
+	find "$store" -mindepth 1 -maxdepth 1 -name "${series}[.-]*" -printf '%f\n' | sort -V | tail -1
+}
+
+# Headers refer to their installed place by one absolute path; symbolic links in them are relative.
+relocate_headers() {
+	local prefix=$1 final=$2 krel=$3 kdir=usr/src/linux-headers-$3
+	sed -i "s|/usr/src/|$final/usr/src/|" "$prefix/$kdir/Makefile"
+	[ -e "$prefix/$kdir/Module.symvers" ] || die "no Module.symvers among the headers of $krel"
+	rm -f "$prefix/lib/modules/$krel/build" "$prefix/lib/modules/$krel/source"
+	ln -s "../../../$kdir" "$prefix/lib/modules/$krel/build"
+}
+
+unpack() {
+	local krel=$1 final=$2 tmp deb packages
+	packages=("$image" "linux-headers-$krel" "linux-headers-${krel%-amd64}-common"
+		"$(depends "linux-headers-$krel" | grep -m1 '^linux-kbuild-')")
+	tmp=$(mktemp -d "$store/.unpack.XXXXXX")
+	# shellcheck disable=SC2064 # the path is known now
+	trap "rm -rf '$tmp'" EXIT
+	mkdir "$tmp/debs" "$tmp/root"
+	say "downloading kernel $krel ($version)"
+	apt_fetch "$tmp/debs" "${packages[@]}"
+	say "unpacking kernel $krel"
+	for deb in "$tmp"/debs/*.deb; do
+		dpkg-deb -x "$deb" "$tmp/root"
+	done
+	relocate_headers "$tmp/root" "$final" "$krel"
+	depmod -b "$tmp/root" "$krel"
+	mv "$tmp/root" "$final"
+}
+
+image=''
+version=''
+if ! resolve && [ "$(id -u)" = 0 ] && [ -z "$(newest_cached)" ]; then
+	apt_update
+	resolve || true
+fi
+name=${image#linux-image-}-$version
+if [ -z "$version" ]; then
+	name=$(newest_cached)
+	[ -n "$name" ] || die "apt knows no $meta and no $series kernel is cached"
+	say "apt knows no $meta: using the newest cached kernel, $name"
+elif [ ! -d "$store/$name" ]; then
+	attempt unpack "${image#linux-image-}" "$store/$name"
+	if [ "$ATTEMPT" != 0 ]; then
+		wanted=$name
+		name=$(newest_cached)
+		[ -n "$name" ] || die "kernel $wanted could not be fetched and no $series kernel is cached"
+		say "kernel $wanted could not be fetched: using the newest cached one, $name"
+	fi
+fi
+
+base=$store/$name
+krel=$(basename "$(find "$base/lib/modules" -mindepth 1 -maxdepth 1 -type d)")
+printf '%s=%q\n' KREL "$krel" KPKG "${name#"$krel"-}" VMLINUZ "$base/boot/vmlinuz-$krel" \
+	MODDIR "$base/lib/modules/$krel" KDIR "$base/usr/src/linux-headers-$krel" \
+	SYMVERS "$base/usr/src/linux-headers-$krel/Module.symvers"

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Fetches the few files of the kernel's source that the tests and the linter use.
+# usage: eval "$(source.sh)"
+#
+# Prints lines for the shell:
+#   KSELFTEST   directory of kselftest.h, kselftest_harness.h and lib.mk
+#   CHECKPATCH  scripts/checkpatch.pl, with the word lists beside it
+#   KERNELDOC   scripts/kernel-doc
+# The source is linux-source-6.12: 6.1's package is hardly smaller, and its harness
+# header lacks what tests of today use (parent teardown, a reason for a skip).
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+package=linux-source-6.12
+files=(
+	tools/testing/selftests/kselftest.h
+	tools/testing/selftests/kselftest_harness.h
+	tools/testing/selftests/lib.mk
+	tools/testing/selftests/kselftest
+	tools/testing/selftests/kselftest_deps.sh
+	tools/scripts/Makefile.include
+	tools/scripts/Makefile.arch
+	tools/build/Build.include
+	scripts/subarch.include
+	scripts/checkpatch.pl
+	scripts/spelling.txt
+	scripts/const_structs.checkpatch
+	scripts/kernel-doc
+	COPYING
+)
+need apt-cache apt-get dpkg-deb xz
+lock_cache source
+store=$CACHE/source
+mkdir -p "$store"
+
+candidate() {
+	apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -vx '(none)'
+}
+
+newest_cached() {
+	find "$store" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' | sort -V | tail -1
+}
+
+unpack() {
+	local tmp
+	tmp=$(mktemp -d "$store/.unpack.XXXXXX")
+	# shellcheck disable=SC2064 # the path is known now
+	trap "rm -rf '$tmp'" EXIT
+	mkdir "$tmp/root"
+	say "downloading $package ($version)"
+	apt_fetch "$tmp" "$package"
+	say "unpacking test headers and checkpatch from it"
+	dpkg-deb --fsys-tarfile "$tmp"/*.deb |
+		tar -xO "./usr/src/$package.tar.xz" | xz -T0 -dc |
+		tar -x -C "$tmp/root" --strip-components=1 "${files[@]/#/$package/}"
+	mv "$tmp/root" "$1"
+}
+
+version=$(candidate) || true
+if [ -z "$version" ] && [ "$(id -u)" = 0 ] && [ -z "$(newest_cached)" ]; then
+	apt_update
+	version=$(candidate) || true
+fi
+if [ -n "$version" ] && [ ! -d "$store/$version" ]; then
+	attempt unpack "$store/$version"
+	[ "$ATTEMPT" = 0 ] || version=''
+fi
+if [ -z "$version" ]; then
+	version=$(newest_cached)
+	[ -n "$version" ] || die "$package could not be fetched and none is cached"
+	say "$package could not be fetched: using the newest cached one, $version"
+fi
+
+printf '%s=%q\n' KSELFTEST "$store/$version/tools/testing/selftests" \
+	CHECKPATCH "$store/$version/scripts/checkpatch.pl" \
+	KERNELDOC "$store/$version/scripts/kernel-doc"

@@ -98,7 +98,7 @@ struct scheme_config {
 	unsigned int	slot_size;
 	unsigned int	user_limit;
 	unsigned int	timeout_ms;
-	unsigned int	busy_poll_us;
+	unsigned int	busy_poll_us;	/* a step spins as long, too */
 	const char	*control;	/* control node; NULL is /dev/scheme-control */
 };
 
@@ -106,10 +106,15 @@ struct scheme_config {
  * Create a scheme and map its queues. ops_size is sizeof(struct scheme_ops).
  * ops must live as long as the scheme. user comes back from scheme_user().
  * Errors: ENOENT no module loaded; EACCES no right to the control node; EPERM,
- * EEXIST, EINVAL, ENOSYS, ENOSPC, ENOMEM as for SCHEME_IOC_CREATE.
+ * EEXIST, EINVAL, ENOSYS, ENOSPC, ENOMEM as for SCHEME_IOC_CREATE; E2BIG ops
+ * has callbacks that this library does not know.
  */
 int scheme_create(struct scheme **out, const struct scheme_config *config,
 		  const struct scheme_ops *ops, size_t ops_size, void *user);
+/*
+ * End the scheme, from any thread: every step returns -ENODEV. s stays valid.
+ */
+int scheme_stop(struct scheme *s);
 /* End the scheme and free it. No thread may be in a step or reply any more. */
 void scheme_destroy(struct scheme *s);
 
@@ -119,7 +124,11 @@ const char *scheme_name(const struct scheme *s);
 uint64_t scheme_features(const struct scheme *s);
 /* The scheme fd; still the library's. */
 int scheme_fd(const struct scheme *s);
-/* After fork: the calling process is the owner from now on. */
+/*
+ * After fork, in the child: it is the owner from now on. The queues, which a
+ * fork does not pass on, are mapped anew, perhaps elsewhere. The parent may do
+ * nothing more with s than exit.
+ */
 int scheme_adopt(struct scheme *s);
 int scheme_stats(const struct scheme *s, struct scheme_stats *stats);
 
@@ -167,11 +176,14 @@ void scheme_req_set_user(struct scheme_req *req, void *user);
 void *scheme_req_user(const struct scheme_req *req);
 
 /*
- * Answer with a value or a negative errno. All replies return 0, or -EALREADY
- * if the request has been answered (the second answer is not sent).
+ * Answer with a value or a negative errno. All replies return 0; -EALREADY if
+ * the request has been answered (the second answer is not sent); -ENODEV or -EIO
+ * if the queue has ended. EALREADY is for finding mistakes: req belongs to the
+ * next request in its slot as soon as that comes, so a reply kept for too long
+ * may answer that one.
  *
- * A reply made in a callback leaves with the step's next system call; one made
- * elsewhere is handed over at once.
+ * A reply made in a callback leaves with the next step or flush, or at the end
+ * of this step if its timeout is 0; one made elsewhere is handed over at once.
  */
 int scheme_reply(struct scheme_req *req, int64_t result);
 /*

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of libscheme share.
+ *
+ *   setup	schemes: create, adopt, stop, destroy
+ *   server	dispatch, step, run		reply	answers, one a request
+ *   queue	rings and slots in memory, ENTER
+ *   client	the other side			url	names of files
+ *
+ * Threads. One thread at a time serves a queue: it alone takes submission
+ * entries and writes a request's fields. Any thread may answer: the request's
+ * state decides whose answer counts, and queue->post_lock orders the entries
+ * on the completion ring.
+ */
+#ifndef LIBSCHEME_INT_H
+#define LIBSCHEME_INT_H
+
+#pragma GCC visibility push(default)
+#include <scheme.h>
+#pragma GCC visibility pop
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "ring.h"
+
+/*
+ * IDLE -> PENDING [dispatch]   PENDING -> ANSWERED [reply]
+ * ANSWERED -> PENDING [dispatch, when the slot comes again]
+ */
+enum req_state {
+	REQ_IDLE,
+	REQ_PENDING,
+	REQ_ANSWERED,
+};
+
+/* One for each slot, used again and again. */
+struct scheme_req {
+	struct scheme_queue	*queue;		/* constant */
+	_Atomic int		state;		/* enum req_state */
+	/* written by the serving thread before PENDING, then constant */
+	struct scheme_sqe	sqe;
+	struct scheme_call_header call;		/* CALL only */
+	/* the provider's */
+	void			*user;
+};
+
+/*
+ * Hands answers over and waits: the system call, or what a test puts there.
+ * Returns the number of entries that wait, or -errno.
+ */
+typedef int (*queue_enter_fn)(struct scheme_queue *q, uint32_t min_wait,
+			      uint64_t timeout_ns);
+
+struct scheme_queue {
+	/* constant */
+	struct scheme		*scheme;
+	int			fd;
+	queue_enter_fn		enter;
+	uint64_t		spin_ns;	/* before a step sleeps */
+	uint32_t		depth;
+	uint32_t		slot_size;
+	struct scheme_queue_info info;
+	struct scheme_req	*reqs;		/* depth of them */
+
+	/* the mapping; moves only in scheme_adopt() */
+	void			*mem;
+	const struct scheme_ring_kernel *kern;
+	const struct scheme_sqe	*sqes;
+	struct scheme_cqe	*cqes;
+	const uint8_t		*poller;
+	uint8_t			*slots;
+
+	/* the serving thread */
+	struct ring_end		sq;
+	_Atomic uintptr_t	server;		/* pthread_self() in a dispatch, else 0 */
+	atomic_bool		owed;		/* an answer waits for an ENTER */
+
+	pthread_mutex_t		post_lock;
+	struct ring_end		cq;		/* post_lock */
+};
+
+struct scheme {
+	int			fd;
+	pid_t			pid;		/* process that has the mappings */
+	uint64_t		features;
+	struct scheme_ops	ops;
+	void			*user;
+	unsigned int		nr_queues;	/* of those that are set up */
+	struct scheme_queue	*queues;
+	char			name[SCHEME_NAME_MAX + 1];
+};
+
+/*
+ * Check the layout and allocate what is private. Pair with queue_uninit().
+ * -EINVAL: a layout that cannot be.
+ */
+int queue_init(struct scheme_queue *q, struct scheme *s,
+	       const struct scheme_queue_info *info, queue_enter_fn enter);
+/*
+ * Lay the queue over its memory; the private indices go on where the provider's
+ * page says. Again after a fork.
+ */
+void queue_attach(struct scheme_queue *q, void *mem);
+void queue_uninit(struct scheme_queue *q);
+/* -ENODEV or -EIO when the kernel says that the queue has ended. */
+int queue_state(const struct scheme_queue *q);
+/* ENTER, again and again while signals interrupt it; for min_wait 0. */
+int queue_flush(struct scheme_queue *q);
+/*
+ * Put an entry on the completion ring and see that it leaves: with the step if
+ * this is the serving thread in a dispatch, else now. tag is the index of a
+ * request, or NO_TAG.
+ */
+int queue_post(struct scheme_queue *q, const struct scheme_cqe *cqe,
+	       uint32_t tag);
+#define NO_TAG	(~0U)
+
+static inline uint32_t req_index(const struct scheme_req *req)
+{
+	return (uint32_t)(req - req->queue->reqs);
+}
+
+/*
+ * Split "name:path", "/scheme/name/path" or "/dev/scheme/name" into the name
+ * and what follows it, without leading slashes. -EINVAL: none of these.
+ */
+int url_split(const char *url, char name[SCHEME_NAME_MAX + 1],
+	      const char **path);
+
+/* Open the control node. -ENOENT: no module. */
+int control_open(const char *control);
+/* ioctl(2) that returns -errno. */
+int ioctl_errno(int fd, unsigned long cmd, void *arg);
+
+#endif /* LIBSCHEME_INT_H */

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Requests and their answers: exactly one each.
+ */
+#include "int.h"
+
+/* Become the one who answers. */
+static bool claim(struct scheme_req *req)
+{
+	int pending = REQ_PENDING;
+
+	return atomic_compare_exchange_strong(&req->state, &pending,
+					      REQ_ANSWERED);
+}
+
+/* The moment the entry is posted, the slot and req may be another request's. */
+static int answer(struct scheme_req *req, struct scheme_cqe *cqe)
+{
+	struct scheme_queue *q = req->queue;
+	uint32_t tag = req_index(req);
+
+	if (!claim(req))
+		return -EALREADY;
+	cqe->user_data = req->sqe.user_data;
+	return queue_post(q, cqe, tag);
+}
+
+int scheme_reply(struct scheme_req *req, int64_t result)
+{
+	struct scheme_cqe cqe = { .result = result };
+
+	return answer(req, &cqe);
+}
+
+int scheme_reply_open(struct scheme_req *req, uint64_t handle,
+		      unsigned int flags, uint32_t events)
+{
+	struct scheme_cqe cqe = {
+		.result = (int64_t)handle,
+		.flags = (uint16_t)flags,
+		.extra = flags & SCHEME_CQE_F_EVENTS ? events : 0,
+	};
+
+	if (handle > INT64_MAX || flags > UINT16_MAX)
+		return -EINVAL;
+	return answer(req, &cqe);
+}
+
+int scheme_reply_call(struct scheme_req *req, int64_t result, uint32_t out_len)
+{
+	struct scheme_cqe cqe = { .result = result, .extra = out_len };
+
+	return answer(req, &cqe);
+}
+
+int scheme_post_event(struct scheme_queue *q, uint64_t handle, uint32_t events)
+{
+	const struct scheme_cqe cqe = {
+		.user_data = handle,
+		.result = events,
+		.kind = SCHEME_CQE_EVENT,
+	};
+
+	return queue_post(q, &cqe, NO_TAG);
+}
+
+struct scheme *scheme_req_scheme(const struct scheme_req *req)
+{
+	return req->queue->scheme;
+}
+
+const struct scheme_sqe *scheme_req_sqe(const struct scheme_req *req)
+{
+	return &req->sqe;
+}
+
+uint32_t scheme_req_flags(const struct scheme_req *req)
+{
+	return req->sqe.op_flags;
+}
+
+void scheme_req_set_user(struct scheme_req *req, void *user)
+{
+	req->user = user;
+}
+
+void *scheme_req_user(const struct scheme_req *req)
+{
+	return req->user;
+}

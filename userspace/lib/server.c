@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Serving a queue: take entries, run callbacks, wait.
+ */
+#include "int.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* How long scheme_run() may miss a signal that comes just before it sleeps. */
+#define RUN_SLICE_MS	20
+
+/* ---- one request ---------------------------------------------------------- */
+
+/* Where the payload starts; bounds have been checked. */
+static void *payload(const struct scheme_req *req)
+{
+	return req->queue->slots + req->sqe.addr;
+}
+
+/* The payload as a string. It has been checked that one byte more is ours. */
+static char *payload_string(const struct scheme_req *req)
+{
+	char *text = payload(req);
+
+	text[req->sqe.len] = '\0';
+	return text;
+}
+
+static const struct scheme_ops *req_ops(const struct scheme_req *req)
+{
+	return &req->queue->scheme->ops;
+}
+
+static bool path_fits(struct scheme_req *req)
+{
+	if (req->sqe.len <= SCHEME_PATH_MAX)
+		return true;
+	scheme_reply(req, -ENAMETOOLONG);
+	return false;
+}
+
+static void run_nop(struct scheme_req *req)
+{
+	scheme_reply(req, 0);
+}
+
+static void run_open(struct scheme_req *req)
+{
+	const char *path;
+
+	if (!req_ops(req)->open) {
+		scheme_reply(req, -EOPNOTSUPP);
+	} else if (path_fits(req)) {
+		path = payload_string(req);
+		req_ops(req)->open(req, req->sqe.handle,
+				   path + strspn(path, "/"),
+				   (int)req->sqe.op_flags,
+				   (mode_t)req->sqe.aux);
+	}
+}
+
+static void run_dup(struct scheme_req *req)
+{
+	if (!req_ops(req)->dup)
+		scheme_reply(req, -EOPNOTSUPP);
+	else if (path_fits(req))
+		req_ops(req)->dup(req, req->sqe.handle, payload_string(req));
+}
+
+static void run_read(struct scheme_req *req)
+{
+	if (!req_ops(req)->read)
+		scheme_reply(req, -EOPNOTSUPP);
+	else
+		req_ops(req)->read(req, req->sqe.handle, payload(req),
+				   req->sqe.len, req->sqe.offset);
+}
+
+static void run_write(struct scheme_req *req)
+{
+	if (!req_ops(req)->write)
+		scheme_reply(req, -EOPNOTSUPP);
+	else
+		req_ops(req)->write(req, req->sqe.handle, payload(req),
+				    req->sqe.len, req->sqe.offset);
+}
+
+static void run_call(struct scheme_req *req)
+{
+	struct scheme_queue *q = req->queue;
+	struct scheme_call_header *h = &req->call;
+	uint8_t *slot = q->slots + (size_t)req_index(req) * q->slot_size;
+
+	if (!req_ops(req)->call) {
+		scheme_reply(req, -EOPNOTSUPP);
+		return;
+	}
+	if (req->sqe.len >= sizeof(*h))
+		memcpy(h, payload(req), sizeof(*h));
+	if (req->sqe.len < sizeof(*h) || h->out_len > q->slot_size ||
+	    h->in_len != req->sqe.len - sizeof(*h)) {
+		scheme_reply(req, -EINVAL);
+		return;
+	}
+	req_ops(req)->call(req, req->sqe.handle, (const uint64_t *)h->word,
+			   (uint8_t *)payload(req) + sizeof(*h), h->in_len,
+			   slot, h->out_len);
+}
+
+static void run_fsize(struct scheme_req *req)
+{
+	if (!req_ops(req)->fsize)
+		scheme_reply(req, -EOPNOTSUPP);
+	else
+		req_ops(req)->fsize(req, req->sqe.handle);
+}
+
+static void run_fsync(struct scheme_req *req)
+{
+	if (!req_ops(req)->fsync)
+		scheme_reply(req, -EOPNOTSUPP);
+	else
+		req_ops(req)->fsync(req, req->sqe.handle,
+				    req->sqe.op_flags & SCHEME_FSYNC_DATA);
+}
+
+/* The map of what the library serves. */
+static void (*const run_table[])(struct scheme_req *req) = {
+	[SCHEME_OP_NOP]		= run_nop,
+	[SCHEME_OP_OPEN]	= run_open,
+	[SCHEME_OP_DUP]		= run_dup,
+	[SCHEME_OP_READ]	= run_read,
+	[SCHEME_OP_WRITE]	= run_write,
+	[SCHEME_OP_CALL]	= run_call,
+	[SCHEME_OP_FSIZE]	= run_fsize,
+	[SCHEME_OP_FSYNC]	= run_fsync,
+	[SCHEME_OP_LAST]	= NULL,
+};
+
+static void run(struct scheme_req *req)
+{
+	uint8_t opcode = req->sqe.opcode;
+
+	if (opcode > SCHEME_OP_LAST)
+		scheme_reply(req, -ENOSYS);
+	else if (!run_table[opcode])
+		scheme_reply(req, -EOPNOTSUPP);
+	else
+		run_table[opcode](req);
+}
+
+/* ---- entries -------------------------------------------------------------- */
+
+static struct scheme_req *tag_req(struct scheme_queue *q, uint64_t tag)
+{
+	uint32_t index = (uint32_t)tag;
+
+	return index < q->depth ? &q->reqs[index] : NULL;
+}
+
+/*
+ * Between the look at the state and the callback another thread may answer; but
+ * only this thread can give the slot to another request.
+ */
+static void serve_cancel(struct scheme_queue *q, const struct scheme_sqe *sqe)
+{
+	struct scheme_req *req = tag_req(q, sqe->user_data);
+
+	if (req && q->scheme->ops.cancel &&
+	    req->sqe.user_data == sqe->user_data &&
+	    atomic_load_explicit(&req->state, memory_order_acquire) == REQ_PENDING)
+		q->scheme->ops.cancel(req);
+}
+
+static void serve_oneway(struct scheme_queue *q, const struct scheme_sqe *sqe)
+{
+	if (sqe->opcode == SCHEME_OP_CANCEL)
+		serve_cancel(q, sqe);
+	else if (sqe->opcode == SCHEME_OP_CLOSE && q->scheme->ops.close)
+		q->scheme->ops.close(q->scheme, sqe->handle);
+}
+
+/* All of the payload, and a NUL after a path, lie in the slots. */
+static bool payload_ok(const struct scheme_queue *q,
+		       const struct scheme_sqe *sqe)
+{
+	uint64_t end = (uint64_t)q->depth * q->slot_size;
+	bool text = sqe->opcode == SCHEME_OP_OPEN ||
+		    sqe->opcode == SCHEME_OP_DUP;
+
+	return sqe->addr <= end && sqe->len + (uint64_t)text <= end - sqe->addr;
+}
+
+/* A request, in the place that belongs to its slot. -EIO: no such slot. */
+static int serve_request(struct scheme_queue *q, const struct scheme_sqe *sqe)
+{
+	struct scheme_req *req = tag_req(q, sqe->user_data);
+
+	if (!req)
+		return -EIO;
+	req->sqe = *sqe;
+	req->user = NULL;
+	atomic_store_explicit(&req->state, REQ_PENDING, memory_order_release);
+	if (payload_ok(q, sqe))
+		run(req);
+	else
+		scheme_reply(req, -EINVAL);
+	return 0;
+}
+
+/* Copy the next entry out and give its place back. */
+static void take(struct scheme_queue *q, struct scheme_sqe *sqe)
+{
+	memcpy(sqe, &q->sqes[ring_slot(&q->sq)], sizeof(*sqe));
+	ring_advance(&q->sq);
+}
+
+static int serve_next(struct scheme_queue *q)
+{
+	struct scheme_sqe sqe;
+
+	take(q, &sqe);
+	if (!(sqe.flags & SCHEME_SQE_ONEWAY))
+		return serve_request(q, &sqe);
+	serve_oneway(q, &sqe);
+	return 0;
+}
+
+int scheme_queue_dispatch(struct scheme_queue *q)
+{
+	int fill, done, ret = queue_state(q);
+
+	if (ret)
+		return ret;
+	fill = ring_filled(&q->sq);
+	if (fill <= 0)
+		return fill;
+	atomic_store_explicit(&q->server, (uintptr_t)pthread_self(),
+			      memory_order_relaxed);
+	for (done = 0; done < fill && !ret; done++)
+		ret = serve_next(q);
+	atomic_store_explicit(&q->server, 0, memory_order_relaxed);
+	return ret ? ret : done;
+}
+
+/* ---- waiting -------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* Look for entries, and for the end, until the time is over. */
+static bool spin(const struct scheme_queue *q)
+{
+	uint64_t end = now_ns() + q->spin_ns;
+
+	do {
+		for (int i = 0; i < 32; i++) {
+			if (ring_filled(&q->sq) || queue_state(q))
+				return true;
+			relax();
+		}
+	} while (now_ns() < end);
+	return false;
+}
+
+/* Nobody waits for an ENTER and there is something to do without one. */
+static bool can_go_on(const struct scheme_queue *q)
+{
+	if (atomic_load_explicit(&q->owed, memory_order_relaxed))
+		return false;
+	return ring_filled(&q->sq) || (q->spin_ns && spin(q));
+}
+
+static int wait_entry(struct scheme_queue *q, int timeout_ms)
+{
+	uint64_t ns = timeout_ms < 0 ? 0 : (uint64_t)timeout_ms * 1000000;
+
+	if (can_go_on(q))
+		return 0;
+	atomic_store_explicit(&q->owed, false, memory_order_relaxed);
+	return q->enter(q, 1, ns);
+}
+
+int scheme_queue_step(struct scheme_queue *q, int timeout_ms)
+{
+	int ret, done;
+
+	if (timeout_ms) {
+		ret = wait_entry(q, timeout_ms);
+		return ret < 0 ? ret : scheme_queue_dispatch(q);
+	}
+	/* The caller waits elsewhere: leave no answer behind. */
+	done = scheme_queue_dispatch(q);
+	if (done < 0)
+		return done;
+	ret = scheme_queue_flush(q);
+	return ret < 0 ? ret : done;
+}
+
+/* ---- all queues in one thread --------------------------------------------- */
+
+/*
+ * Wait until a queue has entries. Signals are let in by ppoll alone, after the
+ * look at *stop, so that none is missed.
+ */
+static int wait_queues(struct scheme *s, struct pollfd *fds,
+		       const volatile int *stop)
+{
+	sigset_t all, before;
+	int ret = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (!*stop && ppoll(fds, s->nr_queues, NULL, &before) < 0 &&
+	    errno != EINTR)
+		ret = -errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}
+
+static int step_ready(struct scheme *s, const struct pollfd *fds)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < s->nr_queues && ret >= 0; i++)
+		if (fds[i].revents)
+			ret = scheme_queue_step(&s->queues[i], 0);
+	return ret;
+}
+
+/* One round: a queue alone is waited for in ENTER while it is busy. */
+static int run_round(struct scheme *s, struct pollfd *fds,
+		     const volatile int *stop)
+{
+	int ret;
+
+	if (s->nr_queues == 1) {
+		ret = scheme_queue_step(&s->queues[0], RUN_SLICE_MS);
+		if (ret)
+			return ret;
+	}
+	for (unsigned int i = 0; i < s->nr_queues; i++)
+		fds[i].revents = 0;
+	ret = wait_queues(s, fds, stop);
+	return ret ? ret : step_ready(s, fds);
+}
+
+int scheme_run(struct scheme *s, const volatile int *stop)
+{
+	struct pollfd *fds = calloc(s->nr_queues, sizeof(*fds));
+	int ret = 0;
+
+	if (!fds)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < s->nr_queues; i++) {
+		fds[i].fd = s->queues[i].fd;
+		fds[i].events = POLLIN;
+	}
+	while (!*stop && (ret >= 0 || ret == -EINTR))
+		ret = run_round(s, fds, stop);
+	free(fds);
+	return ret == -EINTR || ret > 0 ? 0 : ret;
+}

@@ -6,9 +6,9 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod liburing-dev libusb-1.0-0-dev)
-vm=(qemu-system-x86 busybox-static cpio socat xz-utils mtools dosfstools)
-all=(dkms sparse shellcheck perl binutils fdisk)
+build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod binutils liburing-dev libusb-1.0-0-dev)
+vm=(qemu-system-x86 busybox-static cpio xz-utils zstd mtools dosfstools)
+all=(dkms sparse shellcheck perl fdisk)
 
 packages=("${build[@]}" "${vm[@]}")
 case ${1:-} in

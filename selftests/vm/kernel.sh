@@ -4,7 +4,8 @@
 # usage: eval "$(kernel.sh 6.1|6.12)"
 #
 # Prints lines for the shell:
-#   KREL     the release, as uname -r says it      VMLINUZ  the image to boot
+#   KREL     the release, as uname -r says it      VMLINUZ  the image, as packaged
+#   VMLINUX  the ELF file inside it, to boot without decompressing it in the VM
 #   MODDIR   its module tree                       KDIR     headers, ready for make -C
 #   SYMVERS  Module.symvers of the headers         KPKG     version of the package
 # Nothing is installed: packages are unpacked below $XDG_CACHE_HOME/redox-scheme/kernel,
@@ -50,6 +51,27 @@ relocate_headers() {
 	ln -s "../../../$kdir" "$prefix/lib/modules/$krel/build"
 }
 
+# little_endian FILE OFFSET BYTES
+little_endian() {
+	od -An "-tu$3" -j "$2" -N "$3" "$1" | tr -d ' '
+}
+
+# The boot protocol's header says where the compressed kernel is; the last four bytes are its size.
+extract_vmlinux() {
+	local start size magic tool=()
+	start=$((($(little_endian "$1" $((0x1f1)) 1) + 1) * 512 + $(little_endian "$1" $((0x248)) 4)))
+	size=$(($(little_endian "$1" $((0x24c)) 4) - 4))
+	magic=$(od -An -tx1 -j $start -N 4 "$1" | tr -d ' ')
+	case $magic in
+	fd377a58) tool=(xz -dc) ;;
+	28b52ffd) tool=(zstd -dcq) ;;
+	*) die "$1 is compressed in a way not known here ($magic)" ;;
+	esac
+	need "${tool[0]}"
+	# A subshell without pipefail: tail gets a broken pipe.
+	(set +o pipefail && tail -c +$((start + 1)) "$1" | head -c $size | "${tool[@]}" >"$2")
+}
+
 unpack() {
 	local krel=$1 final=$2 tmp deb packages
 	packages=("$image" "linux-headers-$krel" "linux-headers-${krel%-amd64}-common"
@@ -65,6 +87,7 @@ unpack() {
 		dpkg-deb -x "$deb" "$tmp/root"
 	done
 	relocate_headers "$tmp/root" "$final" "$krel"
+	extract_vmlinux "$tmp/root/boot/vmlinuz-$krel" "$tmp/root/boot/vmlinux-$krel"
 	depmod -b "$tmp/root" "$krel"
 	mv "$tmp/root" "$final"
 }
@@ -93,5 +116,5 @@ fi
 base=$store/$name
 krel=$(basename "$(find "$base/lib/modules" -mindepth 1 -maxdepth 1 -type d)")
 printf '%s=%q\n' KREL "$krel" KPKG "${name#"$krel"-}" VMLINUZ "$base/boot/vmlinuz-$krel" \
-	MODDIR "$base/lib/modules/$krel" KDIR "$base/usr/src/linux-headers-$krel" \
+	VMLINUX "$base/boot/vmlinux-$krel" MODDIR "$base/lib/modules/$krel" KDIR "$base/usr/src/linux-headers-$krel" \
 	SYMVERS "$base/usr/src/linux-headers-$krel/Module.symvers"

@@ -1,0 +1,202 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Boots a Debian kernel in QEMU with our module, programs and tests, and says how it went.
+# usage: run.sh --kernel 6.1|6.12 [option]... [TESTNAME...]
+#   --script FILE      run this script instead of the tests
+#   --shell            a prompt inside the VM instead of the tests
+#   --usb IMAGE        put a USB stick with this content in; may be repeated
+#   --program NAME     take a program of this machine along; may be repeated
+#   --module NAME      load this module of the kernel first; may be repeated
+#   --have-module NAME take it along only, for modprobe inside; may be repeated
+#   --timeout SECONDS  for the whole run (900)      --test-timeout SECONDS  for one test (120)
+#   --mem SIZE         memory of the VM (1G)        --append ARGS           to the kernel's command line
+#   --qemu ARGS        more arguments for QEMU      --out DIR               logs and files of the run
+#   --stage DIR        tree for the VM's root (build/stage)
+#   --ko FILE          our module (build/module/RELEASE/redox_scheme.ko); 'none': without it
+# Exits 0 only if the VM itself said that everything passed and its log is clean.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+here=$(dirname "$(readlink -f "$0")")
+kernel='' mode=tests script='' timeout=900 test_timeout=120 mem=1G append='' out=''
+stage=$BUILD/stage ko='' sticks=() programs=() modules=() extra=() qemu_args=() tests=()
+command_line=("$@")
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--kernel) kernel=$2 ;;
+	--script) mode=script script=$(readlink -f "$2") ;;
+	--shell) mode=shell; set -- "$1" "$@" ;;
+	--usb) sticks+=("$(readlink -f "$2")") ;;
+	--program) programs+=(--program "$2") ;;
+	--module) modules+=("$2") ;;
+	--have-module) extra+=(--module "$2") ;;
+	--timeout) timeout=$2 ;;
+	--test-timeout) test_timeout=$2 ;;
+	--mem) mem=$2 ;;
+	--append) append=$2 ;;
+	--qemu) read -ra words <<<"$2"; qemu_args+=("${words[@]}") ;;
+	--out) out=$2 ;;
+	--stage) stage=$2 ;;
+	--ko) ko=$2 ;;
+	-*) die "unknown option $1" ;;
+	*) tests+=("$1"); set -- "$1" "$@" ;;
+	esac
+	shift 2
+done
+[ "$kernel" ] || die "which kernel? --kernel 6.1 or --kernel 6.12"
+need qemu-system-x86_64
+# shellcheck disable=SC2034 # some are not used here
+KREL='' KPKG='' VMLINUZ='' VMLINUX='' MODDIR='' KDIR='' SYMVERS=''
+eval "$("$here/kernel.sh" "$kernel")"
+
+# A failed run's directory is kept under another name when the same run is started again.
+name=$kernel-${mode}
+[ -z "$script" ] || name=$kernel-$(basename "$script" .sh)
+[ ${#tests[@]} = 0 ] || name=$kernel-$(IFS=+; echo "${tests[*]}" | cut -c -60)
+out=${out:-$BUILD/vm/$name}
+[ ! -e "$out/failed" ] || mv "$out" "$out.failed-$(date -r "$out/failed" +%m%d-%H%M%S)"
+rm -rf "$out"
+mkdir -p "$out/files" "$out/overlay/etc"
+out=$(readlink -f "$out")
+console=$out/console.log
+
+[ ${#sticks[@]} = 0 ] || modules=(xhci-pci usb-storage sd_mod "${modules[@]}")
+if [ "$ko" != none ]; then
+	ko=${ko:-$BUILD/module/$KREL/redox_scheme.ko}
+	[ -e "$ko" ] || die "no $ko: run 'make module KDIR=$KDIR'"
+fi
+
+settings() {
+	printf '%s=%q\n' MODE "$mode" TESTS "${tests[*]}" MODULES "${modules[*]}" \
+		STICKS ${#sticks[@]} TEST_TIMEOUT "$test_timeout" TERMINAL "${TERM:-dumb}"
+	read -r rows columns < <(stty size 2>/dev/null || echo 24 80)
+	printf '%s=%q\n' ROWS "$rows" COLUMNS "$columns"
+	printf '%s=%q\n' KREL "$KREL" | sed 's/^/export /'
+}
+
+build_image() {
+	local args=() module
+	settings >"$out/overlay/etc/vm.conf"
+	[ -z "$script" ] || install -m 755 "$script" "$out/overlay/script"
+	[ "$ko" = none ] || args+=(--ko "$ko")
+	[ ! -d "$stage" ] || args+=(--stage "$stage")
+	for module in "${modules[@]}"; do args+=(--module "$module"); done
+	"$here/image.sh" --out "$out/initramfs" --krel "$KREL" --moddir "$MODDIR" "${args[@]}" \
+		"${extra[@]}" "${programs[@]}" --overlay "$out/overlay"
+}
+
+# A /dev/kvm without hardware behind it exists and hangs the kernel: believe cpuinfo only.
+accelerator() {
+	if grep -Eqw 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ]; then
+		echo -accel kvm -cpu host
+	else
+		# Without these two flags the kernel does not copy by 'rep movsb', slow under TCG.
+		echo -accel tcg,thread=multi -cpu max,-erms,-fsrm
+	fi
+}
+
+usb_disks() {
+	local n
+	[ ${#sticks[@]} = 0 ] || echo -device qemu-xhci,id=xhci
+	for n in "${!sticks[@]}"; do
+		echo -blockdev "raw,node-name=stick$n,file.driver=file,file.filename=${sticks[n]}"
+		echo -device "usb-storage,bus=xhci.0,port=$((n + 1)),drive=stick$n,id=usbstick$n,serial=STICK$n"
+	done
+}
+
+boot() {
+	local qemu disks
+	read -ra qemu <<<"qemu-system-x86_64 $(accelerator)"
+	readarray -t disks < <(usb_disks | sed 's/ /\n/')
+	mkfifo "$out/control.in" "$out/control.out" "$out/monitor.in" "$out/monitor.out"
+	"$here/host.sh" "$out" ${#sticks[@]} </dev/null >"$out/host.log" 2>&1 &
+	host=$!
+	# shellcheck disable=SC2054 # commas belong to QEMU's options
+	qemu+=(-smp 2 -m "$mem" -nodefaults -nic none -display none -no-reboot
+		-kernel "$VMLINUX" -initrd "$out/initramfs"
+		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 slab_nomerge random.trust_cpu=on usb-storage.delay_use=0 $append"
+		-serial "file:$console"
+		-chardev "stdio,id=output,signal=off,logfile=$out/output.log" -serial chardev:output
+		-serial "file:$out/verdict"
+		-chardev "pipe,id=control,path=$out/control" -serial chardev:control
+		-chardev "pipe,id=monitor,path=$out/monitor" -mon chardev=monitor,mode=control)
+	qemu+=("${disks[@]}" "${qemu_args[@]}")
+	printf '%q ' "${qemu[@]}" >"$out/qemu.cmd"
+	if [ $mode = shell ]; then
+		"${qemu[@]}" || status=$?
+	else
+		timeout -k 5 "$timeout" "${qemu[@]}" </dev/null &
+		vm=$!
+		wait $vm || status=$?
+	fi
+	kill $host 2>/dev/null || true
+}
+
+# Everything that makes a run fail whatever the tests say.
+judge() {
+	local line
+	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
+		problem "no end after $timeout s"
+	elif [ "$status" != 0 ]; then
+		problem "QEMU exits with $status"
+	elif [ ! -s "$out/verdict" ]; then
+		problem "the VM ended without a verdict"
+	fi
+	while IFS= read -r line; do
+		problem "kernel log: $line"
+	done < <(grep -aE -f "$here/badlog" "$console" | grep -avE -f "$here/goodlog" | head -20)
+	grep -qa 'vm: user space is up' "$console" || problem "the VM did not reach user space"
+}
+
+problem() {
+	echo "not ok - $*"
+	problems=$((problems + 1))
+}
+
+# The counts come with the verdict; a run that died has the sums of what it finished.
+counts() {
+	local line
+	line=$(tr -d '\r' <"$out/verdict" 2>/dev/null) || true
+	if [[ $line =~ ^verdict:\ (pass|fail)\ ([0-9]+)\ ([0-9]+)\ ([0-9]+)$ ]]; then
+		echo "${BASH_REMATCH[@]:1:4}"
+	else
+		sed -n 's/^== .*: \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped.*/\1 \2 \3/p' \
+			"$out/output.log" 2>/dev/null |
+			awk '{ p += $1; f += $2; s += $3 } END { print "none", p + 0, f + 0, s + 0 }'
+	fi
+}
+
+# shellcheck disable=SC2086,SC2317 # by trap; an empty one is no word
+cleanup() {
+	kill $vm $host 2>/dev/null || true
+	rm -f "$out"/*.in "$out"/*.out "$out/initramfs"
+}
+
+status=0 problems=0 host='' vm=''
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+build_image
+say "booting Linux $KREL under ${mode}${tests[*]:+ (${tests[*]})}"
+boot
+rm -rf "$out/overlay"
+judge
+read -r word passed failed skipped < <(counts)
+failed=$((failed + problems))
+if [ "$failed" = 0 ] && [ "$word" = pass ]; then
+	say "VM passed"
+	echo "$passed passed, $failed failed, $skipped skipped"
+	exit 0
+fi
+[ "$failed" -gt 0 ] || failed=1
+{
+	printf 'rerun with: %q --kernel' "${here#"$PWD"/}/run.sh"
+	printf ' %q' "${command_line[@]}" | sed 's/ --kernel//'
+	echo
+} | tee "$out/failed"
+if [ "$problems" -gt 0 ]; then
+	echo "last lines of ${console#"$PWD"/}:"
+	tail -n 25 "$console" | tr -d '\r' | sed 's/^/  | /'
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+exit 1

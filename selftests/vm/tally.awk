@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0
+# Passes TAP through, line by line, and writes "PASSED FAILED SKIPPED PLANNED" to the
+# file named by -v counts=FILE. PLANNED is -1 without a plan. Runs in the VM and outside.
+BEGIN {
+	planned = -1
+}
+
+{
+	print
+	fflush()
+}
+
+/^ok / {
+	if ($0 ~ /# *SKIP/)
+		skipped++
+	else
+		passed++
+}
+
+/^not ok / {
+	if ($0 ~ /# *SKIP/)
+		skipped++
+	else if ($0 ~ /# *(XFAIL|TODO)/)
+		passed++
+	else
+		failed++
+}
+
+/^1\.\.[0-9]+/ {
+	planned = substr($1, 4) + 0
+	if (planned == 0)
+		skipped++
+}
+
+/^Bail out!/ {
+	failed++
+}
+
+END {
+	print passed + 0, failed + 0, skipped + 0, planned > counts
+}

@@ -360,7 +360,7 @@ struct scheme_ring_client {
 	__u32	pad0[15];
 	__u32	cq_head;		/* entries ever taken */
 	__u32	pad1[15];
-	__u32	flags;			/* SCHEME_RING_NEED_WAKEUP */
+	__u32	flags;			/* SCHEME_RING_NEED_WAKEUP, _OVERFLOW */
 	__u32	pad2[15];
 };
 
@@ -379,6 +379,12 @@ struct scheme_ring_provider {
  * kernel knows who sleeps in it.
  */
 #define SCHEME_RING_NEED_WAKEUP	(1U << 0)
+/*
+ * Kernel queue, client flags: entries wait because the submission ring was
+ * full. A provider that does not sleep in ENTER calls it once it has taken
+ * entries; one that does needs nothing.
+ */
+#define SCHEME_RING_OVERFLOW	(1U << 1)
 
 /*
  * In the poller byte of a tag's index: its client spins on the completion

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The provider's side of a request: answers, events, and the end of it all. */
+#include "answer.h"
+
+#include <linux/poll.h>
+
+#include "handle.h"
+#include "request.h"
+#include "scheme.h"
+
+#define EVENT_MASK ((__force u32)(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | \
+				  EPOLLHUP | EPOLLRDNORM | EPOLLRDBAND |     \
+				  EPOLLWRNORM | EPOLLWRBAND | EPOLLMSG |     \
+				  EPOLLRDHUP))
+
+static void late_entry(struct schm_entry *entry)
+{
+	if (entry->kind == SCHM_ENTRY_CANCEL)
+		schm_req_unref(container_of(entry, struct schm_req, cancel));
+	else
+		schm_handle_free(container_of(entry, struct schm_handle, close));
+}
+
+void schm_late_run(struct schm_late *late)
+{
+	struct schm_entry *entry, *next_entry;
+	struct schm_req *req, *next_req;
+
+	if (unlikely(late->broken))
+		schm_queue_fail(late->broken, SCHEME_RING_BROKEN);
+	if (late->cmd)
+		schm_parked_complete(late->cmd);
+	list_for_each_entry_safe(req, next_req, &late->reqs, late)
+		schm_req_unref(req);
+	list_for_each_entry_safe(entry, next_entry, &late->entries, node)
+		late_entry(entry);
+}
+
+void schm_req_end_locked(struct schm_req *req, s64 result)
+{
+	lockdep_assert_held(&req->queue->lock);
+	req->result = result;
+	req->state = SCHM_REQ_DONE;
+	complete(&req->done);
+}
+
+/* The client has left: give the tag back, free the request outside. */
+static void req_end_abandoned_locked(struct schm_req *req,
+				     struct schm_late *late)
+{
+	req->state = SCHM_REQ_DONE;
+	schm_req_drop_tag_locked(req);
+	list_add_tail(&req->late, &late->reqs);
+}
+
+void schm_req_cancel_locked(struct schm_req *req, struct schm_late *late)
+{
+	struct scheme_sqe *sqe = &req->cancel.sqe;
+
+	lockdep_assert_held(&req->queue->lock);
+	if (req->canceling || !schm_queue_usable(req->queue))
+		return;
+	req->canceling = true;
+	req->cancel.kind = SCHM_ENTRY_CANCEL;
+	sqe->opcode = SCHEME_OP_CANCEL;
+	sqe->flags = SCHEME_SQE_ONEWAY;
+	sqe->handle = req->entry.sqe.handle;
+	sqe->user_data = req->entry.sqe.user_data;
+	refcount_inc(&req->ref);
+	if (schm_queue_submit_locked(req->queue, &req->cancel, late))
+		list_add_tail(&req->cancel.node, &late->entries);
+	schm_queue_wake_locked(req->queue, late);
+}
+
+static bool opens(const struct schm_req *req)
+{
+	return req->entry.sqe.opcode == SCHEME_OP_OPEN ||
+	       req->entry.sqe.opcode == SCHEME_OP_DUP;
+}
+
+/* Are the parts of the answer that this operation does not use zero? */
+static bool answer_well_formed(const struct schm_req *req,
+			       const struct scheme_cqe *cqe)
+{
+	u16 flags = 0;
+	u64 extra = 0;
+
+	if (opens(req)) {
+		flags = SCHEME_CQE_F_POSITIONED | SCHEME_CQE_F_EVENTS;
+		if (cqe->flags & SCHEME_CQE_F_EVENTS)
+			extra = EVENT_MASK;
+	} else if (req->entry.sqe.opcode == SCHEME_OP_CALL) {
+		extra = U64_MAX;
+	}
+	return !(cqe->flags & ~flags) && !(cqe->extra & ~extra);
+}
+
+/* Can the operation have had this result? */
+static bool answer_possible(const struct schm_req *req,
+			    const struct scheme_cqe *cqe)
+{
+	const struct scheme_sqe *sqe = &req->entry.sqe;
+
+	if (cqe->result < 0)
+		return cqe->result >= -EHWPOISON;
+	switch (sqe->opcode) {
+	case SCHEME_OP_READ:
+	case SCHEME_OP_WRITE:
+		return cqe->result <= sqe->len;
+	case SCHEME_OP_CALL:
+		return cqe->extra <= sqe->aux;
+	case SCHEME_OP_FSYNC:
+		return !cqe->result;
+	default:
+		return true;
+	}
+}
+
+static void req_answer_locked(struct schm_req *req, const struct scheme_cqe *cqe,
+			      bool possible, struct schm_late *late)
+{
+	req->extra = cqe->extra;
+	if (possible && opens(req) && cqe->result >= 0)
+		schm_handle_open(req->opens, cqe);
+	if (req->state == SCHM_REQ_ABANDONED)
+		req_end_abandoned_locked(req, late);
+	else
+		schm_req_end_locked(req, possible ? cqe->result : -EIO);
+}
+
+/* Returns the request that this answer is for, or why there is none. */
+static struct schm_req *answer_find_locked(struct schm_queue *q, u64 tag)
+{
+	struct schm_req *req;
+	u32 index = (u32)tag;
+
+	if (index >= q->depth || tag != schm_queue_tag_locked(q, index))
+		return ERR_PTR(-EBADF);
+	req = q->tags[index].req;
+	if (!req || !list_empty(&req->entry.node))
+		return ERR_PTR(-EBADF);
+	switch (req->state) {
+	case SCHM_REQ_SENT:
+	case SCHM_REQ_ABANDONED:
+		return req;
+	case SCHM_REQ_DONE:
+		return ERR_PTR(-EALREADY);
+	default:
+		return ERR_PTR(-EBADF);
+	}
+}
+
+static int take_value_locked(struct schm_queue *q, const struct scheme_cqe *cqe,
+			     struct schm_late *late)
+{
+	struct schm_req *req = answer_find_locked(q, cqe->user_data);
+	bool possible;
+
+	if (IS_ERR(req))
+		return -PTR_ERR(req);
+	if (!answer_well_formed(req, cqe))
+		return EINVAL;
+	possible = answer_possible(req, cqe);
+	q->stats.answers++;
+	q->stats.bad_results += !possible;
+	req_answer_locked(req, cqe, possible, late);
+	return possible ? 0 : EPROTO;
+}
+
+static int take_event_locked(struct schm_queue *q, const struct scheme_cqe *cqe)
+{
+	if (cqe->flags || cqe->extra || (u64)cqe->result & ~(u64)EVENT_MASK)
+		return EINVAL;
+	q->stats.events++;
+	if (!schm_handles_event(q->scheme, cqe->user_data, cqe->result))
+		return ENOENT;
+	return 0;
+}
+
+static int take_locked(struct schm_queue *q, const struct scheme_cqe *cqe,
+		       struct schm_late *late)
+{
+	int status;
+
+	if (cqe->status)
+		status = EINVAL;
+	else if (cqe->kind == SCHEME_CQE_EVENT)
+		return take_event_locked(q, cqe);
+	else if (cqe->kind == SCHEME_CQE_VALUE)
+		status = take_value_locked(q, cqe, late);
+	else
+		status = EINVAL;
+	if (status && status != EPROTO)
+		q->stats.refused++;
+	return status;
+}
+
+static void take_all_locked(struct schm_queue *q, struct schm_late *late)
+{
+	u32 nr = schm_queue_posted_locked(q, late);
+	struct scheme_cqe *shared, cqe;
+	int status;
+
+	if (!nr)
+		return;
+	while (nr--) {
+		shared = &q->cq[q->cq_head & (q->at.cq_entries - 1)];
+		cqe = *shared;
+		/* from here on only the copy: the provider may write on */
+		barrier();
+		status = take_locked(q, &cqe, late);
+		WRITE_ONCE(shared->status, status);
+		WRITE_ONCE(q->cq_head, q->cq_head + 1);
+	}
+	/* pairs with the provider's acquire: the entries may be used again */
+	smp_store_release(&q->client->cq_head, q->cq_head);
+}
+
+void schm_answers_take(struct schm_queue *q)
+{
+	SCHM_LATE(late);
+
+	spin_lock(&q->lock);
+	take_all_locked(q, &late);
+	schm_queue_flush_locked(q, &late);
+	spin_unlock(&q->lock);
+	schm_late_run(&late);
+}
+
+void schm_answers_poll(struct schm_queue *q)
+{
+	SCHM_LATE(late);
+
+	if (READ_ONCE(q->prov->cq_tail) == READ_ONCE(q->cq_head) ||
+	    !spin_trylock(&q->lock))
+		return;
+	take_all_locked(q, &late);
+	spin_unlock(&q->lock);
+	schm_late_run(&late);
+}
+
+static void fail_reqs_locked(struct schm_queue *q, struct schm_late *late)
+{
+	struct schm_req *req;
+	u32 i;
+
+	for (i = 0; i < q->depth; i++) {
+		req = q->tags[i].req;
+		if (!req)
+			continue;
+		if (req->state == SCHM_REQ_ABANDONED)
+			req_end_abandoned_locked(req, late);
+		else if (req->state == SCHM_REQ_SENT)
+			schm_req_end_locked(req, -ENODEV);
+	}
+}
+
+static void fail_pending_locked(struct schm_queue *q, struct schm_late *late)
+{
+	struct schm_entry *entry, *next;
+
+	list_for_each_entry_safe(entry, next, &q->pending, node) {
+		if (entry->kind == SCHM_ENTRY_REQ)
+			list_del_init(&entry->node);
+		else
+			list_move_tail(&entry->node, &late->entries);
+	}
+}
+
+void schm_queue_fail(struct schm_queue *q, u32 state)
+{
+	int err = state & SCHEME_RING_DEAD ? -ENODEV : -EIO;
+	SCHM_LATE(late);
+
+	spin_lock(&q->lock);
+	schm_queue_set_state_locked(q, state);
+	fail_pending_locked(q, &late);
+	fail_reqs_locked(q, &late);
+	schm_queue_unpark_locked(q, err, &late);
+	wake_up_all(&q->tag_wait);
+	wake_up_interruptible_poll(&q->sq_wait, EPOLLERR | EPOLLHUP);
+	spin_unlock(&q->lock);
+	schm_late_run(&late);
+}

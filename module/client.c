@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The client's files: the scheme node and what is opened through it. */
+#include "client.h"
+
+#include <linux/cred.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+
+#include "handle.h"
+#include "registry.h"
+#include "request.h"
+#include "scheme.h"
+#include "transfer.h"
+
+static bool allow_other;
+module_param(allow_other, bool, 0644);
+MODULE_PARM_DESC(allow_other,
+		 "let schemes of unprivileged providers serve other users");
+
+/*
+ * Who serves others can stall and fool them, so an unprivileged provider
+ * serves its own user only, as with FUSE.
+ */
+static bool client_may_enter(const struct schm_scheme *s)
+{
+	return s->config.privileged || READ_ONCE(allow_other) ||
+	       uid_eq(s->creator, current_euid());
+}
+
+int schm_client_open_handle(struct schm_handle *base, struct schm_handle *h,
+			    const struct file *file,
+			    const struct scheme_sqe *op, const void *payload,
+			    u32 len)
+{
+	bool nowait = file->f_flags & O_NONBLOCK;
+	struct schm_req *req;
+	s64 ret;
+
+	req = schm_req_alloc(base, file, op->opcode);
+	if (!req)
+		return -ENOMEM;
+	req->opens = schm_handle_get(h);
+	req->entry.sqe.op_flags = op->op_flags;
+	req->entry.sqe.aux = op->aux;
+	ret = schm_req_reserve(req, nowait);
+	if (!ret) {
+		memcpy(req->slot, payload, len);
+		ret = schm_req_call(req, len);
+	}
+	schm_req_put(req);
+	return ret < 0 ? ret : 0;
+}
+
+void schm_client_set_mode(struct file *file, const struct schm_handle *h)
+{
+	if (h->open && h->positioned)
+		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+	else
+		stream_open(file_inode(file), file);
+}
+
+/* Access mode 3 is for ioctl only: OPENAT without opening anything before. */
+static bool ioctl_only(const struct file *file)
+{
+	return (file->f_flags & O_ACCMODE) == O_ACCMODE;
+}
+
+static int client_open_root(struct schm_handle *h, const struct file *file)
+{
+	const struct scheme_sqe op = {
+		.opcode = SCHEME_OP_OPEN,
+		.op_flags = file->f_flags & ~(O_CLOEXEC | O_LARGEFILE),
+	};
+
+	return schm_client_open_handle(h, h, file, &op, "", 0);
+}
+
+static int client_open(struct inode *inode, struct file *file)
+{
+	struct schm_scheme *s = schm_registry_find_minor(iminor(inode));
+	struct schm_handle *h;
+	int ret = 0;
+
+	if (!s)
+		return -ENODEV;
+	if (!schm_scheme_alive(s))
+		ret = -ENODEV;
+	else if (!client_may_enter(s))
+		ret = -EACCES;
+	if (ret)
+		goto out_put_scheme;
+
+	h = schm_handle_alloc(s);
+	if (IS_ERR(h)) {
+		ret = PTR_ERR(h);
+		goto out_put_scheme;
+	}
+	if (ioctl_only(file)) {
+		h->may = FMODE_READ | FMODE_WRITE;
+	} else {
+		h->may = file->f_mode & (FMODE_READ | FMODE_WRITE);
+		ret = client_open_root(h, file);
+	}
+	if (ret) {
+		schm_handle_put(h);
+		goto out_put_scheme;
+	}
+	schm_client_set_mode(file, h);
+	file->private_data = h;
+
+out_put_scheme:
+	schm_scheme_put(s);
+	return ret;
+}
+
+static int client_release(struct inode *inode, struct file *file)
+{
+	schm_handle_put(file->private_data);
+	return 0;
+}
+
+static ssize_t client_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	return schm_transfer(iocb->ki_filp->private_data, iocb, to,
+			     SCHEME_OP_READ);
+}
+
+static ssize_t client_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	return schm_transfer(iocb->ki_filp->private_data, iocb, from,
+			     SCHEME_OP_WRITE);
+}
+
+/* A request without payload. */
+static s64 client_simple(struct file *file, u8 opcode, u32 op_flags)
+{
+	struct schm_req *req;
+	s64 ret;
+
+	req = schm_req_alloc(file->private_data, file, opcode);
+	if (!req)
+		return -ENOMEM;
+	req->entry.sqe.op_flags = op_flags;
+	ret = schm_req_reserve(req, false);
+	if (!ret)
+		ret = schm_req_call(req, 0);
+	schm_req_put(req);
+	return ret;
+}
+
+static loff_t client_llseek(struct file *file, loff_t offset, int whence)
+{
+	const struct schm_handle *h = file->private_data;
+	loff_t size = 0;
+
+	if (!h->positioned)
+		return -ESPIPE;
+	if (whence != SEEK_SET && whence != SEEK_CUR) {
+		size = client_simple(file, SCHEME_OP_FSIZE, 0);
+		if (size < 0)
+			return size;
+	}
+	return generic_file_llseek_size(file, offset, whence, MAX_LFS_FILESIZE,
+					size);
+}
+
+static int client_fsync(struct file *file, loff_t start, loff_t end,
+			int datasync)
+{
+	const struct schm_handle *h = file->private_data;
+
+	if (!h->open)
+		return -EBADF;
+	return client_simple(file, SCHEME_OP_FSYNC,
+			     datasync ? SCHEME_FSYNC_DATA : 0);
+}
+
+static __poll_t client_poll(struct file *file, poll_table *wait)
+{
+	struct schm_handle *h = file->private_data;
+
+	poll_wait(file, &h->wait, wait);
+	if (!schm_scheme_alive(h->scheme))
+		return EPOLLERR | EPOLLHUP;
+	return (__force __poll_t)READ_ONCE(h->events);
+}
+
+#define CLIENT_FOPS				\
+	.owner		= THIS_MODULE,		\
+	.release	= client_release,	\
+	.read_iter	= client_read_iter,	\
+	.write_iter	= client_write_iter,	\
+	.llseek		= client_llseek,	\
+	.fsync		= client_fsync,		\
+	.poll		= client_poll,		\
+	.unlocked_ioctl	= schm_client_ioctl,	\
+	.compat_ioctl	= compat_ptr_ioctl
+
+const struct file_operations schm_client_fops = {
+	CLIENT_FOPS,
+	.open		= client_open,
+};
+
+const struct file_operations schm_client_anon_fops = {
+	CLIENT_FOPS,
+};

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The differences between kernels, and nothing else. What a kernel has is
+ * found out by the probes in compat/, whose answers are in compat_conf.h.
+ */
+#ifndef SCHM_COMPAT_H
+#define SCHM_COMPAT_H
+
+#include <linux/device.h>
+#include <linux/io_uring.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#ifdef SCHM_HAVE_CMD_HEADER
+#include <linux/io_uring/cmd.h>
+#endif
+
+static inline const void *schm_cmd_payload(const struct io_uring_cmd *cmd)
+{
+#ifdef SCHM_HAVE_CMD_SQE
+	return io_uring_sqe_cmd(cmd->sqe);
+#else
+	return cmd->cmd;
+#endif
+}
+
+#ifdef SCHM_HAVE_CMD_CANCEL
+#define SCHM_CMD_CANCEL true
+
+static inline void schm_cmd_mark_cancelable(struct io_uring_cmd *cmd,
+					    unsigned int issue_flags)
+{
+	io_uring_cmd_mark_cancelable(cmd, issue_flags);
+}
+
+static inline bool schm_cmd_is_cancel(unsigned int issue_flags)
+{
+	return issue_flags & IO_URING_F_CANCEL;
+}
+
+static inline bool schm_task_execs(const struct task_struct *task)
+{
+	return false;	/* exec cancels what is parked by itself */
+}
+#else
+#define SCHM_CMD_CANCEL false
+
+static inline void schm_cmd_mark_cancelable(struct io_uring_cmd *cmd,
+					    unsigned int issue_flags)
+{
+}
+
+static inline bool schm_cmd_is_cancel(unsigned int issue_flags)
+{
+	return false;
+}
+
+static inline bool schm_task_execs(const struct task_struct *task)
+{
+	return task->in_execve;
+}
+#endif
+
+#ifdef SCHM_HAVE_CONST_DEVNODE
+#define SCHM_DEVNODE_CONST const
+#else
+#define SCHM_DEVNODE_CONST
+#endif
+
+static inline struct class *schm_class_create(const char *name)
+{
+#ifdef SCHM_HAVE_CLASS_NO_OWNER
+	return class_create(name);
+#else
+	return class_create(THIS_MODULE, name);
+#endif
+}
+
+static inline void schm_vm_flags_set(struct vm_area_struct *vma,
+				     unsigned long flags)
+{
+#ifdef SCHM_HAVE_VM_FLAGS_SET
+	vm_flags_set(vma, flags);
+#else
+	vma->vm_flags |= flags;
+#endif
+}
+
+#endif /* SCHM_COMPAT_H */

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The control node: what the module can do, and the making of schemes. */
+#include "control.h"
+
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "life.h"
+#include "limits.h"
+#include "provider.h"
+#include "registry.h"
+#include "scheme.h"
+
+#define FEATURES (SCHEME_F_URING_ENTER | SCHEME_F_BUSY_POLL | \
+		  (SCHM_CMD_CANCEL ? SCHEME_F_URING_CANCEL : 0))
+
+static long control_query(void __user *argp)
+{
+	const struct scheme_query query = {
+		.abi = SCHEME_ABI,
+		.name_max = SCHEME_NAME_MAX,
+		.features = FEATURES,
+		.queues_max = SCHM_QUEUES_MAX,
+		.depth_max = SCHM_DEPTH_MAX,
+		.slot_size_max = SCHM_SLOT_MAX,
+		.schemes_max = SCHM_SCHEMES_MAX,
+		.queue_bytes_max = SCHM_QUEUE_BYTES_MAX,
+	};
+
+	return copy_to_user(argp, &query, sizeof(query)) ? -EFAULT : 0;
+}
+
+/* [a-z][a-z0-9._+-]*, NUL-terminated, at most SCHEME_NAME_MAX bytes. */
+static bool name_valid(const char *name, size_t size)
+{
+	size_t i, len = strnlen(name, size);
+
+	if (!len || len > SCHEME_NAME_MAX)
+		return false;
+	for (i = 0; i < len; i++) {
+		if (name[i] >= 'a' && name[i] <= 'z')
+			continue;
+		if (!i || !((name[i] >= '0' && name[i] <= '9') ||
+			    strchr("._+-", name[i])))
+			return false;
+	}
+	return true;
+}
+
+static bool name_for_users(const char *name)
+{
+	return strstarts(name, SCHEME_USER_PREFIX) &&
+	       name[strlen(SCHEME_USER_PREFIX)];
+}
+
+static int config_name(struct schm_config *config,
+		       const struct scheme_create *arg)
+{
+	if (!name_valid(arg->name, sizeof(arg->name)))
+		return -EINVAL;
+	config->privileged = capable(CAP_SYS_ADMIN);
+	if (!config->privileged && !name_for_users(arg->name))
+		return -EPERM;
+	strscpy(config->name, arg->name, sizeof(config->name));
+	return 0;
+}
+
+/* Who gets the node: the creator's to choose within its own rights. */
+static int config_node(struct schm_config *config,
+		       const struct scheme_create *arg)
+{
+	config->mode = arg->mode;
+	config->uid = current_euid();
+	config->gid = current_egid();
+	if (arg->mode & ~(u32)0777)
+		return -EINVAL;
+	if (arg->uid != (u32)-1)
+		config->uid = make_kuid(current_user_ns(), arg->uid);
+	if (arg->gid != (u32)-1)
+		config->gid = make_kgid(current_user_ns(), arg->gid);
+	if (!uid_valid(config->uid) || !gid_valid(config->gid))
+		return -EINVAL;
+	if (uid_eq(config->uid, current_euid()) &&
+	    (gid_eq(config->gid, current_egid()) || in_group_p(config->gid)))
+		return 0;
+	return capable(CAP_CHOWN) ? 0 : -EPERM;
+}
+
+static int config_sizes(struct schm_config *config,
+			const struct scheme_create *arg)
+{
+	u64 bytes;
+
+	config->queues = arg->queues ?: 1;
+	config->depth = arg->depth ?: SCHM_DEPTH_DEFAULT;
+	config->slot_size = arg->slot_size ?: SCHM_SLOT_DEFAULT;
+	if (config->queues > SCHM_QUEUES_MAX ||
+	    config->depth > SCHM_DEPTH_MAX || !is_power_of_2(config->depth) ||
+	    config->slot_size > SCHM_SLOT_MAX ||
+	    config->slot_size < PAGE_SIZE || !is_power_of_2(config->slot_size))
+		return -EINVAL;
+	bytes = (u64)config->depth * config->slot_size;
+	if (bytes > SCHM_QUEUE_BYTES_MAX ||
+	    bytes * config->queues > SCHM_SCHEME_BYTES_MAX)
+		return -EINVAL;
+	if (!config->privileged &&
+	    bytes * config->queues > SCHM_USER_BYTES_MAX)
+		return -EPERM;
+	return 0;
+}
+
+static int config_limits(struct schm_config *config,
+			 const struct scheme_create *arg)
+{
+	u32 tags = config->depth * config->queues;
+
+	if (arg->user_limit > tags || arg->timeout_ms > SCHM_TIMEOUT_MAX_MS ||
+	    arg->busy_poll_us > SCHM_BUSY_POLL_MAX_US)
+		return -EINVAL;
+	/* an eighth stays for the others, however stuck one client's are */
+	config->user_limit = arg->user_limit ?: tags - tags / 8;
+	config->timeout_ms = arg->timeout_ms;
+	config->busy_poll_us = arg->busy_poll_us;
+	return 0;
+}
+
+static int config_check(struct schm_config *config,
+			const struct scheme_create *arg)
+{
+	int ret;
+
+	if (arg->abi >> 16 != SCHEME_ABI_MAJOR)
+		return -ENOSYS;
+	if (arg->flags || arg->reserved0 ||
+	    memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
+	ret = config_name(config, arg);
+	if (!ret)
+		ret = config_node(config, arg);
+	if (!ret)
+		ret = config_sizes(config, arg);
+	if (!ret)
+		ret = config_limits(config, arg);
+	return ret;
+}
+
+/* A name whose owner is on its way out is free as soon as it has been ended. */
+static int add_name(struct schm_scheme *s)
+{
+	struct schm_scheme *holder;
+	int ret;
+
+	ret = schm_registry_add(s);
+	if (ret != -EEXIST)
+		return ret;
+	holder = schm_registry_find_name(s->config.name);
+	if (holder) {
+		if (schm_scheme_alive(holder) && !schm_scheme_owner_dying(holder)) {
+			schm_scheme_put(holder);
+			return -EEXIST;
+		}
+		schm_scheme_kill(holder);
+		schm_scheme_put(holder);
+	}
+	return schm_registry_add(s);
+}
+
+static long control_create(void __user *argp)
+{
+	struct schm_config config = {};
+	struct scheme_create arg;
+	struct schm_scheme *s;
+	int ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	ret = config_check(&config, &arg);
+	if (ret)
+		return ret;
+	arg.features = FEATURES;
+	if (copy_to_user(argp, &arg, sizeof(arg)))
+		return -EFAULT;
+
+	s = schm_scheme_alloc(&config);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	ret = add_name(s);
+	if (ret)
+		goto err_put_scheme;
+	schm_watch_start();
+	ret = schm_provider_fd(s);
+	if (ret < 0)
+		goto err_kill;
+	return ret;
+
+err_kill:
+	schm_scheme_kill(s);
+err_put_scheme:
+	schm_scheme_put(s);
+	return ret;
+}
+
+static long control_kill(void __user *argp)
+{
+	struct schm_scheme *s;
+	struct scheme_kill arg;
+	int ret = 0;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (arg.flags || arg.reserved || !name_valid(arg.name, sizeof(arg.name)))
+		return -EINVAL;
+	s = schm_registry_find_name(arg.name);
+	if (!s)
+		return -ENOENT;
+	if (uid_eq(s->creator, current_euid()) || capable(CAP_SYS_ADMIN))
+		schm_scheme_kill(s);
+	else
+		ret = -EPERM;
+	schm_scheme_put(s);
+	return ret;
+}
+
+static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+
+	/* a reader may ask; making and ending schemes takes write access */
+	if (cmd != SCHEME_IOC_QUERY && !(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	switch (cmd) {
+	case SCHEME_IOC_QUERY:
+		return control_query(argp);
+	case SCHEME_IOC_CREATE:
+		return control_create(argp);
+	case SCHEME_IOC_KILL:
+		return control_kill(argp);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations control_fops = {
+	.owner		= THIS_MODULE,
+	.open		= nonseekable_open,
+	.unlocked_ioctl	= control_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.llseek		= noop_llseek,
+};
+
+static struct miscdevice control_dev = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "scheme-control",
+	.fops	= &control_fops,
+	.mode	= 0600,
+};
+
+int schm_control_init(void)
+{
+	return misc_register(&control_dev);
+}
+
+void schm_control_exit(void)
+{
+	misc_deregister(&control_dev);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A handle: what a client's open file is to the module. The provider chose its
+ * number; the last reference to an open one sends the CLOSE.
+ */
+#ifndef SCHM_HANDLE_H
+#define SCHM_HANDLE_H
+
+#include <linux/fs.h>
+#include <linux/refcount.h>
+#include <linux/wait.h>
+
+#include "queue.h"
+
+struct schm_handle {
+	/* set at alloc, then constant */
+	refcount_t		ref;		/* its file, its requests */
+	struct schm_scheme	*scheme;	/* one reference */
+	struct schm_user	*user;		/* of the opener */
+	struct pid		*opener;	/* thread group */
+	fmode_t			may;		/* most that OPENAT may ask for */
+
+	/* set by the OPEN's answer, under scheme->lock; then constant */
+	bool			open;		/* number is valid, a CLOSE is due */
+	bool			positioned;
+	u64			number;		/* SCHEME_ROOT until open */
+
+	u32			events;		/* EPOLL*; atomic */
+	wait_queue_head_t	wait;		/* for events to change */
+	struct hlist_node	node;		/* scheme->lock */
+	struct schm_entry	close;		/* the last reference's */
+};
+
+/* A handle that is not open yet, for the calling process, or an ERR_PTR. */
+struct schm_handle *schm_handle_alloc(struct schm_scheme *s);
+void schm_handle_put(struct schm_handle *h);
+/* Free a handle whose CLOSE has gone, or is not due. */
+void schm_handle_free(struct schm_handle *h);
+
+static inline struct schm_handle *schm_handle_get(struct schm_handle *h)
+{
+	refcount_inc(&h->ref);
+	return h;
+}
+
+/* The provider has answered an OPEN or DUP. */
+void schm_handle_open(struct schm_handle *h, const struct scheme_cqe *cqe);
+/* Set the readiness of all handles with this number; false: there is none. */
+bool schm_handles_event(struct schm_scheme *s, u64 number, u32 events);
+/* Wake everybody who polls a handle of the scheme. */
+void schm_handles_wake(struct schm_scheme *s);
+
+#endif /* SCHM_HANDLE_H */

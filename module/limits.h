@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Every bound of the module, with its reason. */
+#ifndef SCHM_LIMITS_H
+#define SCHM_LIMITS_H
+
+#include <linux/build_bug.h>
+#include <linux/sizes.h>
+
+#include "schm.h"
+
+/* Minor numbers reserved for schemes, hence schemes at a time. */
+#define SCHM_SCHEMES_MAX	1024
+
+/* live queues are kept in one 64-bit mask */
+#define SCHM_QUEUES_MAX		64
+
+#define SCHM_DEPTH_MAX		1024
+#define SCHM_DEPTH_DEFAULT	32
+
+#define SCHM_SLOT_MAX		SZ_1M
+#define SCHM_SLOT_DEFAULT	SZ_128K
+
+/*
+ * Slots of one queue and of one scheme. The pages are charged to the memory
+ * cgroup of the creator; the bounds keep a typing error from eating a machine.
+ */
+#define SCHM_QUEUE_BYTES_MAX	((u64)SZ_64M)
+#define SCHM_SCHEME_BYTES_MAX	((u64)SZ_256M)
+
+/* A creator without CAP_SYS_ADMIN gets less. */
+#define SCHM_USER_SCHEMES_MAX	16
+#define SCHM_USER_BYTES_MAX	((u64)SZ_32M)
+
+/*
+ * Slots that one large transfer keeps in flight. Eight of the default size
+ * make 1 MiB, the largest block that common tools use.
+ */
+#define SCHM_PIPELINE		8
+
+/* How often owners are looked at: a quarter of the 1 s promised for a death. */
+#define SCHM_WATCH_MS		250
+
+/* Deadline of what others wait behind and cannot interrupt (worker threads). */
+#define SCHM_ASYNC_TIMEOUT_MS	30000
+#define SCHM_TIMEOUT_MAX_MS	(24U * 60 * 60 * 1000)
+
+/* Longer spinning is a waste that sleeping does better. */
+#define SCHM_BUSY_POLL_MAX_US	10000
+
+#define SCHM_IS_POWER_OF_2(n) ((n) && !((n) & ((n) - 1)))
+static_assert(SCHM_IS_POWER_OF_2(SCHM_DEPTH_MAX));
+static_assert(SCHM_IS_POWER_OF_2(SCHM_DEPTH_DEFAULT));
+static_assert(SCHM_IS_POWER_OF_2(SCHM_SLOT_MAX));
+#undef SCHM_IS_POWER_OF_2
+static_assert((u64)SCHM_DEPTH_DEFAULT * SCHM_SLOT_DEFAULT <= SCHM_USER_BYTES_MAX);
+static_assert(SCHEME_PATH_MAX < SZ_4K);
+static_assert(sizeof(struct scheme_call_header) < SZ_4K);
+
+#endif /* SCHM_LIMITS_H */

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The memory of a queue: pages that kernel and provider both map. */
+#include "memory.h"
+
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+
+#include "compat.h"
+#include "limits.h"
+
+void schm_memory_layout(struct schm_layout *at, u32 depth, u32 slot_size)
+{
+	/*
+	 * Every tag may have a request and a one-way entry (CANCEL) on the way
+	 * at once, and as many answers as events.
+	 */
+	at->sq_entries = 2 * depth;
+	at->cq_entries = 2 * depth;
+	at->kernel_off = 0;
+	at->client_off = PAGE_SIZE;
+	at->provider_off = 2 * PAGE_SIZE;
+	at->poller_off = 3 * PAGE_SIZE;
+	at->sq_off = at->poller_off + PAGE_ALIGN(depth);
+	at->cq_off = at->sq_off +
+		     PAGE_ALIGN(at->sq_entries * sizeof(struct scheme_sqe));
+	at->slots_off = at->cq_off +
+			PAGE_ALIGN(at->cq_entries * sizeof(struct scheme_cqe));
+	at->size = at->slots_off + (size_t)depth * slot_size;
+}
+
+static void free_pages_array(struct page **pages, size_t nr)
+{
+	while (nr--)
+		__free_page(pages[nr]);
+	kvfree(pages);
+}
+
+static struct page **alloc_pages_array(size_t nr)
+{
+	struct page **pages;
+	size_t i;
+
+	pages = kvcalloc(nr, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	if (!pages)
+		return NULL;
+	for (i = 0; i < nr; i++) {
+		pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO |
+				      __GFP_NOWARN);
+		if (!pages[i] || fatal_signal_pending(current))
+			break;
+	}
+	if (i == nr)
+		return pages;
+	if (pages[i])
+		__free_page(pages[i]);
+	free_pages_array(pages, i);
+	return NULL;
+}
+
+int schm_memory_alloc(struct schm_queue *q)
+{
+	size_t nr = q->at.size >> PAGE_SHIFT;
+
+	q->pages = alloc_pages_array(nr);
+	if (!q->pages)
+		return -ENOMEM;
+	q->mem = vmap(q->pages, nr, VM_MAP, PAGE_KERNEL);
+	if (!q->mem) {
+		free_pages_array(q->pages, nr);
+		return -ENOMEM;
+	}
+	q->kern = q->mem + q->at.kernel_off;
+	q->client = q->mem + q->at.client_off;
+	q->prov = q->mem + q->at.provider_off;
+	q->poller = q->mem + q->at.poller_off;
+	q->sq = q->mem + q->at.sq_off;
+	q->cq = q->mem + q->at.cq_off;
+	return 0;
+}
+
+void schm_memory_free(struct schm_queue *q)
+{
+	vunmap(q->mem);
+	free_pages_array(q->pages, q->at.size >> PAGE_SHIFT);
+}
+
+int schm_memory_mmap(struct schm_queue *q, struct vm_area_struct *vma)
+{
+	unsigned long nr = q->at.size >> PAGE_SHIFT;
+
+	if (vma->vm_pgoff || vma_pages(vma) != nr)
+		return -EINVAL;
+	if (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC))
+		return -EINVAL;
+	/*
+	 * A child of fork must not serve the rings behind its parent's back:
+	 * one that takes over maps them anew.
+	 */
+	schm_vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	return vm_insert_pages(vma, vma->vm_start, q->pages, &nr);
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The client's side of a request: make it, hand it over, wait, leave. */
+#include "request.h"
+
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/user_namespace.h>
+
+#include "answer.h"
+#include "handle.h"
+#include "scheme.h"
+
+/* As wait_event_interruptible_timeout(), but one wake-up wakes one waiter. */
+#define wait_event_one_timeout(wq, condition, timeout)			\
+	___wait_event(wq, ___wait_cond_timeout(condition),		\
+		      TASK_INTERRUPTIBLE, 1, timeout,			\
+		      __ret = schedule_timeout(__ret))
+
+static struct kmem_cache *req_cache;
+
+int schm_req_init(void)
+{
+	req_cache = KMEM_CACHE(schm_req, SLAB_ACCOUNT);
+	return req_cache ? 0 : -ENOMEM;
+}
+
+void schm_req_exit(void)
+{
+	kmem_cache_destroy(req_cache);
+}
+
+/*
+ * Whose ids count: the caller's, but the opener's when a kernel thread (a loop
+ * device, nfsd) calls on somebody's behalf. io_uring's workers are threads of
+ * their process and carry the submitter's credentials.
+ */
+static void req_set_caller(struct schm_req *req, const struct file *file)
+{
+	struct schm_handle *h = req->handle;
+	struct schm_scheme *s = h->scheme;
+	const struct cred *cred = current_cred();
+	struct pid *pid = task_tgid(current);
+
+	if (current->flags & PF_KTHREAD) {
+		cred = file->f_cred;
+		pid = h->opener;
+	}
+	req->entry.sqe.pid = pid_nr_ns(pid, s->pid_ns);
+	req->entry.sqe.uid = from_kuid_munged(s->user_ns, cred->euid);
+	req->entry.sqe.gid = from_kgid_munged(s->user_ns, cred->egid);
+}
+
+/* Others wait behind worker threads in ways that no signal ends: bound those. */
+static unsigned long req_timeout(const struct schm_scheme *s)
+{
+	u32 ms = s->config.timeout_ms;
+
+	if (!ms && (current->flags & (PF_KTHREAD | PF_IO_WORKER)))
+		ms = SCHM_ASYNC_TIMEOUT_MS;
+	return ms ? msecs_to_jiffies(ms) : MAX_SCHEDULE_TIMEOUT;
+}
+
+struct schm_req *schm_req_alloc(struct schm_handle *h, const struct file *file,
+				u8 opcode)
+{
+	struct schm_req *req;
+
+	req = kmem_cache_zalloc(req_cache, GFP_KERNEL);
+	if (!req)
+		return NULL;
+	refcount_set(&req->ref, 1);
+	req->handle = schm_handle_get(h);
+	req->timeout = req_timeout(h->scheme);
+	INIT_LIST_HEAD(&req->entry.node);
+	INIT_LIST_HEAD(&req->cancel.node);
+	init_completion(&req->done);
+	req->entry.kind = SCHM_ENTRY_REQ;
+	req->entry.sqe.opcode = opcode;
+	req->entry.sqe.handle = h->number;
+	req_set_caller(req, file);
+	return req;
+}
+
+void schm_req_unref(struct schm_req *req)
+{
+	if (!refcount_dec_and_test(&req->ref))
+		return;
+	if (req->opens)
+		schm_handle_put(req->opens);
+	schm_handle_put(req->handle);
+	kmem_cache_free(req_cache, req);
+}
+
+void schm_req_drop_tag_locked(struct schm_req *req)
+{
+	req->has_tag = false;
+	WRITE_ONCE(req->queue->poller[req->index], 0);
+	schm_queue_drop_tag_locked(req->queue, req->index);
+	schm_user_leave(req->handle->user);
+}
+
+void schm_req_put(struct schm_req *req)
+{
+	struct schm_queue *q = req->queue;
+	bool dropped = false;
+
+	if (q) {
+		spin_lock(&q->lock);
+		if (req->has_tag && req->state != SCHM_REQ_ABANDONED) {
+			schm_req_drop_tag_locked(req);
+			dropped = true;
+		}
+		spin_unlock(&q->lock);
+	}
+	if (dropped)
+		schm_req_unref(req);
+	schm_req_unref(req);
+}
+
+/* Wait for cond; 0 when it holds, else why not. */
+#define req_wait_for(req, wq, cond, nowait)				\
+({									\
+	long left = (cond);						\
+									\
+	if (!left && (nowait))						\
+		left = -EAGAIN;						\
+	else if (!left)							\
+		left = wait_event_one_timeout(wq, cond, (req)->timeout);	\
+	left > 0 ? 0 : left ? (int)left : -ETIMEDOUT;			\
+})
+
+static int req_take_tag(struct schm_req *req, struct schm_queue *q, bool nowait)
+{
+	int index, ret;
+
+	ret = req_wait_for(req, q->tag_wait,
+			   (index = schm_queue_take_tag(q, req)) != -EAGAIN,
+			   nowait);
+	if (ret)
+		return ret;
+	if (index < 0)
+		return index;
+	/* the tag's own reference */
+	refcount_inc(&req->ref);
+	req->queue = q;
+	req->index = index;
+	req->slot = schm_queue_slot(q, index);
+	req->has_tag = true;
+	req->state = SCHM_REQ_RESERVED;
+	return 0;
+}
+
+int schm_req_reserve(struct schm_req *req, bool nowait)
+{
+	struct schm_scheme *s = req->handle->scheme;
+	struct schm_user *user = req->handle->user;
+	struct schm_queue *q;
+	bool entered = false;
+	int ret;
+
+	ret = req_wait_for(req, user->wait,
+			   !schm_scheme_alive(s) ||
+			   (entered = schm_user_try_enter(user)), nowait);
+	if (ret)
+		return ret;
+	if (!entered)
+		return -ENODEV;
+	q = schm_scheme_pick(s);
+	ret = q ? req_take_tag(req, q, nowait) : -ENODEV;
+	if (ret)
+		schm_user_leave(user);
+	return ret;
+}
+
+static void req_fill_sqe_locked(struct schm_req *req, u32 len)
+{
+	struct scheme_sqe *sqe = &req->entry.sqe;
+
+	sqe->user_data = schm_queue_tag_locked(req->queue, req->index);
+	sqe->addr = (u64)req->index * req->queue->slot_size;
+	sqe->len = len;
+}
+
+void schm_req_submit(struct schm_req *req, u32 len)
+{
+	struct schm_queue *q = req->queue;
+	SCHM_LATE(late);
+
+	spin_lock(&q->lock);
+	if (schm_queue_usable(q)) {
+		req_fill_sqe_locked(req, len);
+		if (req->handle->scheme->config.busy_poll_us)
+			WRITE_ONCE(q->poller[req->index], SCHEME_POLLER_SPINS);
+		req->state = SCHM_REQ_SENT;
+		schm_queue_submit_locked(q, &req->entry, &late);
+		schm_queue_wake_locked(q, &late);
+	} else {
+		schm_req_end_locked(req, -ENODEV);
+	}
+	spin_unlock(&q->lock);
+	schm_late_run(&late);
+}
+
+/*
+ * From now on the provider has to ENTER for this tag. Look once more: it may
+ * have posted the answer before it could see the change.
+ */
+static void req_stop_polling(struct schm_req *req)
+{
+	struct schm_queue *q = req->queue;
+
+	if (!req->handle->scheme->config.busy_poll_us)
+		return;
+	WRITE_ONCE(q->poller[req->index], 0);
+	/* pairs with the provider's barrier between posting and looking */
+	smp_mb();
+	schm_answers_take(q);
+}
+
+/*
+ * Spin for the answer, and take it from the ring without the provider's help.
+ */
+static bool req_spin(struct schm_req *req)
+{
+	u64 us = req->handle->scheme->config.busy_poll_us;
+	u64 end;
+
+	if (!us)
+		return false;
+	end = ktime_get_ns() + us * NSEC_PER_USEC;
+	while (!try_wait_for_completion(&req->done)) {
+		schm_answers_poll(req->queue);
+		if (need_resched() || signal_pending(current) ||
+		    ktime_get_ns() >= end) {
+			req_stop_polling(req);
+			return try_wait_for_completion(&req->done);
+		}
+		cpu_relax();
+	}
+	return true;
+}
+
+/*
+ * Stop waiting. Returns 0 if the request has ended meanwhile, else why. A
+ * provider that has seen it is told, and keeps the slot until it answers.
+ */
+static int req_leave(struct schm_req *req, int why)
+{
+	struct schm_queue *q = req->queue;
+	SCHM_LATE(late);
+
+	req_stop_polling(req);
+	spin_lock(&q->lock);
+	if (req->state != SCHM_REQ_SENT) {
+		why = 0;
+	} else if (!list_empty(&req->entry.node)) {
+		list_del_init(&req->entry.node);
+		schm_req_end_locked(req, why);
+	} else {
+		schm_req_cancel_locked(req, &late);
+		req->state = SCHM_REQ_ABANDONED;
+		q->stats.abandoned++;
+	}
+	if (why == -ETIMEDOUT)
+		q->stats.timeouts++;
+	spin_unlock(&q->lock);
+	schm_late_run(&late);
+	return why;
+}
+
+void schm_req_abandon(struct schm_req *req)
+{
+	req_leave(req, -EINTR);
+	schm_req_put(req);
+}
+
+/* Ask the provider to give up. True: it never saw the request, it has ended. */
+static bool req_cancel(struct schm_req *req)
+{
+	struct schm_queue *q = req->queue;
+	SCHM_LATE(late);
+	bool unseen;
+
+	spin_lock(&q->lock);
+	unseen = req->state == SCHM_REQ_SENT && !list_empty(&req->entry.node);
+	if (unseen) {
+		list_del_init(&req->entry.node);
+		schm_req_end_locked(req, -ERESTARTSYS);
+	} else if (req->state == SCHM_REQ_SENT) {
+		schm_req_cancel_locked(req, &late);
+	}
+	spin_unlock(&q->lock);
+	schm_late_run(&late);
+	return unseen;
+}
+
+/*
+ * Was it a signal? io_uring wakes threads of ours in the same way to have its
+ * task work run: that must wait, since the request cannot be taken back.
+ */
+static bool req_signalled(void)
+{
+	return task_sigpending(current) || (current->flags & PF_IO_WORKER);
+}
+
+static int req_wait_interrupted(struct schm_req *req)
+{
+	long left;
+
+	if (fatal_signal_pending(current))
+		return req_leave(req, -EINTR);
+	if (req_signalled() && req_cancel(req))
+		return 0;
+	left = wait_for_completion_killable_timeout(&req->done, req->timeout);
+	if (left > 0)
+		return 0;
+	return req_leave(req, left ? -EINTR : -ETIMEDOUT);
+}
+
+static int req_wait(struct schm_req *req)
+{
+	long left;
+
+	if (req_spin(req))
+		return 0;
+	left = wait_for_completion_interruptible_timeout(&req->done,
+							 req->timeout);
+	if (left > 0)
+		return 0;
+	if (!left)
+		return req_leave(req, -ETIMEDOUT);
+	return req_wait_interrupted(req);
+}
+
+s64 schm_req_wait(struct schm_req *req)
+{
+	int ret = req_wait(req);
+
+	if (ret)
+		return ret;
+	if (req->canceling &&
+	    (req->result == -EINTR || req->result == -ECANCELED))
+		return -ERESTARTSYS;
+	/* nobody asked the provider to give up */
+	if (req->result == -EINTR)
+		return -EIO;
+	return req->result;
+}
+
+s64 schm_req_call(struct schm_req *req, u32 len)
+{
+	schm_req_submit(req, len);
+	return schm_req_wait(req);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A request: one operation in flight. Clients make it, providers answer it;
+ * the two meet nowhere else.
+ *
+ *   NEW -> RESERVED	  [schm_req_reserve]	it has a tag and a slot
+ *   RESERVED -> SENT	  [schm_req_submit]
+ *   SENT -> DONE	  [req_answer_locked]
+ *   SENT -> ABANDONED	  [req_leave]	signal, deadline
+ *   SENT -> DONE	  [req_leave]	the provider never saw it
+ *   ABANDONED -> DONE	  [req_answer_locked]
+ *   any but DONE -> DONE [schm_queue_fail]	the scheme or ring died
+ *
+ * A SENT request whose entry is still on the queue's pending list has not
+ * reached the ring. result and extra are valid in DONE. The tag is the
+ * request's from RESERVED until the client puts it, but one that the client
+ * has abandoned keeps it until the answer.
+ */
+#ifndef SCHM_REQUEST_H
+#define SCHM_REQUEST_H
+
+#include <linux/completion.h>
+#include <linux/refcount.h>
+
+#include "answer.h"
+#include "queue.h"
+
+struct file;
+
+enum schm_req_state {
+	SCHM_REQ_NEW,
+	SCHM_REQ_RESERVED,
+	SCHM_REQ_SENT,
+	SCHM_REQ_ABANDONED,
+	SCHM_REQ_DONE,
+};
+
+struct schm_req {
+	/* set at alloc or reserve, then constant */
+	refcount_t		ref;
+	struct schm_handle	*handle;	/* one reference */
+	struct schm_handle	*opens;		/* OPEN, DUP: one reference */
+	struct schm_queue	*queue;
+	u32			index;		/* of tag and slot */
+	void			*slot;
+	unsigned long		timeout;	/* jiffies */
+
+	/* queue->lock */
+	enum schm_req_state	state;
+	bool			has_tag;
+	bool			canceling;	/* CANCEL has been submitted */
+	struct list_head	late;		/* on a struct schm_late */
+	struct schm_entry	entry;
+	struct schm_entry	cancel;
+
+	/* written before done */
+	s64			result;
+	u64			extra;
+	struct completion	done;
+};
+
+int schm_req_init(void);
+void schm_req_exit(void);
+
+/*
+ * A request of the calling process on h, with handle and ids filled in. file
+ * tells who counts when a kernel thread calls. NULL: no memory.
+ */
+struct schm_req *schm_req_alloc(struct schm_handle *h, const struct file *file,
+				u8 opcode);
+/* The client is done with the request; its slot is free, unless abandoned. */
+void schm_req_put(struct schm_req *req);
+/* Drop a reference that is not the client's. */
+void schm_req_unref(struct schm_req *req);
+void schm_req_drop_tag_locked(struct schm_req *req);
+
+/*
+ * Get a tag and a slot. Waits for one unless nowait. -EAGAIN; -ERESTARTSYS on
+ * a signal; -ENODEV when the scheme is dead; -ETIMEDOUT.
+ */
+int schm_req_reserve(struct schm_req *req, bool nowait);
+/* Hand the reserved request, with len bytes of payload, to the provider. */
+void schm_req_submit(struct schm_req *req, u32 len);
+/*
+ * Wait for the end. Returns the result, or why the caller left: -ERESTARTSYS
+ * (the provider agreed to give up), -EINTR, -ETIMEDOUT.
+ */
+s64 schm_req_wait(struct schm_req *req);
+/* Submit and wait; returns the result, or a negative errno. */
+s64 schm_req_call(struct schm_req *req, u32 len);
+/* Leave without waiting: for a transfer that has failed before. */
+void schm_req_abandon(struct schm_req *req);
+
+#endif /* SCHM_REQUEST_H */

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * redox_scheme: user-space daemons serve character devices.
+ *
+ * Layers; a file includes its own or lower ones only:
+ *
+ *   entry	control provider enter client client_cmd	user pointers, fops
+ *   work	life transfer request answer handle	no fops
+ *   objects	scheme queue park memory registry node	references, lists
+ *   base	limits compat
+ *
+ * client and provider never include each other; they meet in request.h.
+ *
+ * Locking, outer to inner
+ *
+ *   io_uring ctx lock	not ours; may be held on entry to ->uring_cmd()
+ *     names_lock	mutex	registry: the list of names, device_add and
+ *				device_del. Taken by create and kill only
+ *       queue->lock	spin	one queue: private ring indices, tags, request
+ *				states, lists of entries, the parked command
+ *         scheme->lock	spin	state, owner, table of handles, table of users
+ *           wait-queue locks	of handles, completions and queues; innermost
+ *
+ * All of it is taken in process context; no interrupt or timer comes here.
+ *
+ *   - No lock is held while calling into io_uring, and no spinlock while
+ *     touching user memory: what must happen outside a queue's lock is
+ *     collected on a struct schm_late and done by schm_late_run().
+ *   - The memory shared with a provider is read once, copied, then checked. The
+ *     module keeps its own copy of every index and never reads one back that
+ *     it has written.
+ *   - Lookups by minor number read the registry's xarray under RCU and take a
+ *     reference unless the last one is gone; schemes are freed by RCU.
+ *
+ * Who owns what
+ *
+ *   scheme	registry (until killed) · provider fds · queue fds · handles
+ *   queue	its scheme; freed with it
+ *   handle	its file · every request on it; the last one sends the CLOSE
+ *   request	the client that waits for it · its tag, from reserve to the
+ *		answer or the scheme's death
+ *
+ * Removal: three doors, one exit
+ *
+ *   answer taken -> req_answer_locked	caller leaves -> req_leave
+ *   scheme or ring dies -> schm_queue_fail
+ *
+ * Whoever moves the request's state under queue->lock has ended it; the others
+ * find a final state and leave. See request.h for the states.
+ */
+#ifndef SCHM_H
+#define SCHM_H
+
+#undef pr_fmt
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/types.h>
+
+#include <linux/redox_scheme.h>
+
+struct schm_entry;
+struct schm_handle;
+struct schm_late;
+struct schm_queue;
+struct schm_req;
+struct schm_scheme;
+struct schm_user;
+
+#endif /* SCHM_H */

@@ -134,6 +134,10 @@ int scheme_stats(const struct scheme *s, struct scheme_stats *stats);
 
 unsigned int scheme_queues(const struct scheme *s);
 struct scheme_queue *scheme_queue(struct scheme *s, unsigned int index);
+/* What the module made of the configuration. */
+unsigned int scheme_queue_index(const struct scheme_queue *q);
+unsigned int scheme_queue_depth(const struct scheme_queue *q);
+unsigned int scheme_queue_slot_size(const struct scheme_queue *q);
 /* Polls readable when requests wait; POLLHUP when the scheme is dead. */
 int scheme_queue_fd(const struct scheme_queue *q);
 
@@ -167,6 +171,7 @@ int scheme_run(struct scheme *s, const volatile int *stop);
 /* ---- requests ------------------------------------------------------------ */
 
 struct scheme *scheme_req_scheme(const struct scheme_req *req);
+struct scheme_queue *scheme_req_queue(const struct scheme_req *req);
 /* The request as it came: ids of the caller, op_flags, user_data. */
 const struct scheme_sqe *scheme_req_sqe(const struct scheme_req *req);
 /* op_flags: SCHEME_RW_* of a read or write, O_* of an open. */

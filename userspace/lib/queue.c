@@ -180,6 +180,21 @@ int scheme_queue_fd(const struct scheme_queue *q)
 	return q->fd;
 }
 
+unsigned int scheme_queue_index(const struct scheme_queue *q)
+{
+	return q->info.index;
+}
+
+unsigned int scheme_queue_depth(const struct scheme_queue *q)
+{
+	return q->depth;
+}
+
+unsigned int scheme_queue_slot_size(const struct scheme_queue *q)
+{
+	return q->slot_size;
+}
+
 void scheme_queue_prep_enter(struct scheme_queue *q, struct io_uring_sqe *sqe,
 			     unsigned int min_wait, uint64_t timeout_ns)
 {

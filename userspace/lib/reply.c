@@ -69,6 +69,11 @@ struct scheme *scheme_req_scheme(const struct scheme_req *req)
 	return req->queue->scheme;
 }
 
+struct scheme_queue *scheme_req_queue(const struct scheme_req *req)
+{
+	return req->queue;
+}
+
 const struct scheme_sqe *scheme_req_sqe(const struct scheme_req *req)
 {
 	return &req->sqe;

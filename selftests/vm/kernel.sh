@@ -33,9 +33,15 @@ candidate() {
 	apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -vx '(none)'
 }
 
-# Sets $image and $version, or fails.
+# Sets $image and $version, or fails. apt is slow to ask: the answer holds while its lists do.
 resolve() {
-	image=$(depends "$meta" | grep -m1 "^linux-image-$series") && version=$(candidate "$image")
+	local memo=$store/.resolved-$series
+	if [ -s "$memo" ] && [ -z "$(find /var/lib/apt/lists /etc/apt -newer "$memo" 2>/dev/null | head -1)" ]; then
+		read -r image version <"$memo"
+		return
+	fi
+	image=$(depends "$meta" | grep -m1 "^linux-image-$series") && version=$(candidate "$image") &&
+		echo "$image $version" >"$memo"
 }
 
 newest_cached() {

@@ -11,6 +11,7 @@
 #   --timeout SECONDS  for the whole run (900)      --test-timeout SECONDS  for one test (120)
 #   --mem SIZE         memory of the VM (1G)        --append ARGS           to the kernel's command line
 #   --qemu ARGS        more arguments for QEMU      --out DIR               logs and files of the run
+#   --leaks            make the kernel remember who allocates, to find what the module leaks
 #   --stage DIR        tree for the VM's root (build/stage)
 #   --ko FILE          our module (build/module/RELEASE/redox_scheme.ko); 'none': without it
 # Exits 0 only if the VM itself said that everything passed and its log is clean.
@@ -34,7 +35,8 @@ while [ $# -gt 0 ]; do
 	--timeout) timeout=$2 ;;
 	--test-timeout) test_timeout=$2 ;;
 	--mem) mem=$2 ;;
-	--append) append=$2 ;;
+	--append) append+=" $2" ;;
+	--leaks) append+=' slub_debug=U,kmalloc-*'; set -- "$1" "$@" ;;
 	--qemu) read -ra words <<<"$2"; qemu_args+=("${words[@]}") ;;
 	--out) out=$2 ;;
 	--stage) stage=$2 ;;
@@ -115,7 +117,7 @@ boot() {
 	# shellcheck disable=SC2054 # commas belong to QEMU's options
 	qemu+=(-smp 2 -m "$mem" -nodefaults -nic none -display none -no-reboot
 		-kernel "$VMLINUX" -initrd "$out/initramfs"
-		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 slab_nomerge random.trust_cpu=on usb-storage.delay_use=0 $append"
+		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 slab_nomerge random.trust_cpu=on usb-storage.delay_use=0$append"
 		-serial "file:$console"
 		-chardev "stdio,id=output,signal=off,logfile=$out/output.log" -serial chardev:output
 		-serial "file:$out/verdict"
@@ -135,7 +137,6 @@ boot() {
 
 # Everything that makes a run fail whatever the tests say.
 judge() {
-	local line
 	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
 		problem "no end after $timeout s"
 	elif [ "$status" != 0 ]; then
@@ -143,9 +144,10 @@ judge() {
 	elif [ ! -s "$out/verdict" ]; then
 		problem "the VM ended without a verdict"
 	fi
-	while IFS= read -r line; do
-		problem "kernel log: $line"
-	done < <(grep -aE -f "$here/badlog" "$console" | grep -avE -f "$here/goodlog" | head -20)
+	if grep -aE -f "$here/badlog" "$console" | grep -avE -f "$here/goodlog" >"$out/badlines"; then
+		problem "the kernel's log has bad lines:"
+		head -20 "$out/badlines" | tr -d '\r' | sed 's/^/#   /'
+	fi
 	grep -qa 'vm: user space is up' "$console" || problem "the VM did not reach user space"
 }
 

@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Runs everything that proves the project, step by step, and adds up what the steps say.
+# usage: check.sh --kernel 6.1|6.12... [TESTNAME...]     names: only these tests, in VMs
+# The last line is 'N passed, N failed, N skipped'; exits 0 only without a failure.
+set -euo pipefail
+. "$(dirname "$0")/vm/common.sh"
+
+cd "$ROOT"
+kernels=() tests=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--kernel) kernels+=("$2"); shift ;;
+	-*) die "unknown option $1" ;;
+	*) tests+=("$1") ;;
+	esac
+	shift
+done
+[ ${#kernels[@]} -gt 0 ] || die "which kernels? --kernel 6.1 --kernel 6.12"
+logs=$BUILD/check
+mkdir -p "$logs"
+passed=0 failed=0 skipped=0 broken=()
+make=${MAKE:-make}
+
+# step NAME COMMAND...: a command's last line may be its counts; else it is one test.
+step() {
+	local name=$1 status=0 line p=0 f=0 s=0
+	shift
+	say "$name"
+	"$@" 2>&1 | tee "$logs/${name//[^A-Za-z0-9.]/-}.log" || status=$?
+	line=$(tail -n 1 "$logs/${name//[^A-Za-z0-9.]/-}.log")
+	if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+		p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]} s=${BASH_REMATCH[3]}
+		[ $status = 0 ] || [ "$f" != 0 ] || f=1
+	elif [ $status = 0 ]; then
+		p=1
+		echo "ok - $name"
+	else
+		f=1
+		echo "not ok - $name"
+	fi
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	[ "$f" = 0 ] || broken+=("$name ($f)")
+	[ "$f" = 0 ]
+}
+
+build_module() {
+	local KDIR=''
+	eval "$(selftests/vm/kernel.sh "$1")"
+	"$make" --no-print-directory module KDIR="$KDIR"
+}
+
+# A program built against what 'make install' puts into a directory, and nothing else.
+install_and_use() {
+	local root=$BUILD/check/root
+	rm -rf "$root"
+	"$make" --no-print-directory -s install DESTDIR="$root" PREFIX=/usr || return
+	export PKG_CONFIG_PATH=$root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
+	# shellcheck disable=SC2046 # a list of flags
+	gcc -o "$BUILD/check/null" userspace/examples/null.c $(pkg-config --cflags --libs libscheme) ||
+		return
+	LD_LIBRARY_PATH=$root/usr/lib ldd "$BUILD/check/null" | grep "libscheme.*$root"
+}
+
+in_vm() {
+	rm -f "$logs"/stick?.img
+	selftests/vm/sticks.sh "$logs" || return
+	selftests/vm/run.sh --kernel "$1" --leaks --out "$BUILD/vm/check-$1" \
+		--usb "$logs/stick0.img" --usb "$logs/stick1.img" \
+		--program mdir --program mcopy --program mdel --program flock --program bash \
+		"${tests[@]}"
+}
+
+step "packages" selftests/vm/deps.sh --all
+ready=()
+for kernel in "${kernels[@]}"; do
+	if step "module for $kernel" build_module "$kernel"; then ready+=("$kernel"); fi
+done
+if step "userspace" "$make" --no-print-directory userspace &&
+	step "test programs" "$make" --no-print-directory tests; then
+	"$make" --no-print-directory stage
+else
+	ready=()
+fi
+if [ ${#tests[@]} = 0 ]; then
+	step "install" install_and_use || true
+	step "unit tests" "$make" --no-print-directory unit || true
+	step "lint" selftests/lint.sh "${kernels[@]}" || true
+	step "dkms" selftests/dkms.sh "${kernels[@]}" || true
+fi
+for kernel in "${ready[@]}"; do
+	step "tests in a VM with $kernel" in_vm "$kernel" || true
+done
+[ ${#broken[@]} = 0 ] || printf 'failed: %s\n' "${broken[@]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]

@@ -21,7 +21,7 @@ static void late_entry(struct schm_entry *entry)
 		schm_handle_free(container_of(entry, struct schm_handle, close));
 }
 
-void schm_late_run(struct schm_late *late)
+void schm_late_run_slow(struct schm_late *late)
 {
 	struct schm_entry *entry, *next_entry;
 	struct schm_req *req, *next_req;
@@ -40,15 +40,22 @@ void schm_req_end_locked(struct schm_req *req, s64 result)
 {
 	lockdep_assert_held(&req->queue->lock);
 	req->result = result;
-	req->state = SCHM_REQ_DONE;
-	complete(&req->done);
+	/* pairs with the acquire in schm_req_done() */
+	smp_store_release(&req->state, SCHM_REQ_DONE);
+	/* pairs with the barrier of a sleeper that looks at the state */
+	if (!wq_has_sleeper(&req->wait))
+		return;
+	if (req->queue->will_sleep)
+		wake_up_sync(&req->wait);
+	else
+		wake_up(&req->wait);
 }
 
 /* The client has left: give the tag back, free the request outside. */
 static void req_end_abandoned_locked(struct schm_req *req,
 				     struct schm_late *late)
 {
-	req->state = SCHM_REQ_DONE;
+	smp_store_release(&req->state, SCHM_REQ_DONE);
 	schm_req_drop_tag_locked(req);
 	list_add_tail(&req->late, &late->reqs);
 }
@@ -216,13 +223,26 @@ static void take_all_locked(struct schm_queue *q, struct schm_late *late)
 	smp_store_release(&q->client->cq_head, q->cq_head);
 }
 
+void schm_answers_enter(struct schm_queue *q, bool will_sleep)
+{
+	SCHM_LATE(late);
+
+	spin_lock(&q->lock);
+	q->stats.enters++;
+	q->will_sleep = will_sleep;
+	take_all_locked(q, &late);
+	q->will_sleep = false;
+	schm_queue_flush_locked(q, &late);
+	spin_unlock(&q->lock);
+	schm_late_run(&late);
+}
+
 void schm_answers_take(struct schm_queue *q)
 {
 	SCHM_LATE(late);
 
 	spin_lock(&q->lock);
 	take_all_locked(q, &late);
-	schm_queue_flush_locked(q, &late);
 	spin_unlock(&q->lock);
 	schm_late_run(&late);
 }

@@ -5,9 +5,15 @@
 
 #include "queue.h"
 
-/* Take all answers posted now, and move what waits to the ring. */
+/*
+ * For ENTER: take all answers posted now, and move what waits to the ring.
+ * will_sleep: the caller has nothing else to do, so that a client that it wakes
+ * may well run on its CPU.
+ */
+void schm_answers_enter(struct schm_queue *q, bool will_sleep);
+/* For a client that stops spinning: take all answers posted now. */
 void schm_answers_take(struct schm_queue *q);
-/* As above if there are any and nobody else is at it: for a spinning client. */
+/* For a spinning client: the same, if there are any and nobody else is at it. */
 void schm_answers_poll(struct schm_queue *q);
 
 /* Move a request to DONE and wake its client. */
@@ -21,7 +27,14 @@ void schm_req_cancel_locked(struct schm_req *req, struct schm_late *late);
  */
 void schm_queue_fail(struct schm_queue *q, u32 state);
 
+void schm_late_run_slow(struct schm_late *late);
+
 /* Do what was left to do; no lock is held. */
-void schm_late_run(struct schm_late *late);
+static inline void schm_late_run(struct schm_late *late)
+{
+	if (late->cmd || late->broken || !list_empty(&late->reqs) ||
+	    !list_empty(&late->entries))
+		schm_late_run_slow(late);
+}
 
 #endif /* SCHM_ANSWER_H */

@@ -25,15 +25,20 @@ static int enter_check(const struct schm_queue *q, const struct scheme_enter *ar
 	return 0;
 }
 
-/* Take the answers; returns the entries that wait, or why there will be none. */
-static int enter_take(struct schm_queue *q)
+/* The entries that wait, or why there will be none. */
+static int enter_result(const struct schm_queue *q)
 {
-	schm_answers_take(q);
 	if (READ_ONCE(q->dead))
 		return -ENODEV;
 	if (READ_ONCE(q->broken))
 		return -EIO;
 	return schm_queue_ready(q);
+}
+
+static int enter_take(struct schm_queue *q, u32 min_wait)
+{
+	schm_answers_enter(q, schm_queue_ready(q) < min_wait);
+	return enter_result(q);
 }
 
 static int enter_wait(struct schm_queue *q, const struct scheme_enter *arg)
@@ -49,7 +54,7 @@ static int enter_wait(struct schm_queue *q, const struct scheme_enter *arg)
 	/* nothing is lost: the entries stay on the ring */
 	if (left < 0)
 		return -EINTR;
-	return enter_take(q);
+	return enter_result(q);
 }
 
 long schm_enter_ioctl(struct schm_queue *q, void __user *argp)
@@ -62,10 +67,10 @@ long schm_enter_ioctl(struct schm_queue *q, void __user *argp)
 	ret = enter_check(q, &arg);
 	if (ret)
 		return ret;
-	ret = enter_take(q);
-	if (ret < 0 || ret >= arg.min_wait)
-		return ret;
-	return enter_wait(q, &arg);
+	ret = enter_take(q, arg.min_wait);
+	if (ret >= 0 && ret < arg.min_wait)
+		ret = enter_wait(q, &arg);
+	return ret;
 }
 
 static int enter_park(struct schm_queue *q, struct io_uring_cmd *cmd,
@@ -114,7 +119,7 @@ int schm_enter_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	ret = enter_check(q, &arg);
 	if (ret)
 		return ret;
-	ret = enter_take(q);
+	ret = enter_take(q, arg.min_wait);
 	if (ret < 0 || ret >= arg.min_wait)
 		return ret;
 	return enter_park(q, cmd, &arg, issue_flags);

@@ -173,13 +173,11 @@ bool schm_queue_submit_locked(struct schm_queue *q, struct schm_entry *entry,
 	return false;
 }
 
-void schm_queue_flush_locked(struct schm_queue *q, struct schm_late *late)
+void schm_queue_flush_slow_locked(struct schm_queue *q, struct schm_late *late)
 {
 	struct schm_entry *entry, *next;
 
 	lockdep_assert_held(&q->lock);
-	if (list_empty(&q->pending))
-		return;
 	list_for_each_entry_safe(entry, next, &q->pending, node) {
 		if (!queue_room_locked(q, late))
 			return;
@@ -190,13 +188,6 @@ void schm_queue_flush_locked(struct schm_queue *q, struct schm_late *late)
 			list_move_tail(&entry->node, &late->entries);
 	}
 	WRITE_ONCE(q->client->flags, 0);
-}
-
-u32 schm_queue_ready(const struct schm_queue *q)
-{
-	u32 ready = READ_ONCE(q->sq_tail) - READ_ONCE(q->prov->sq_head);
-
-	return min(ready, q->at.sq_entries);
 }
 
 u32 schm_queue_posted_locked(struct schm_queue *q, struct schm_late *late)

@@ -9,6 +9,7 @@
 #define SCHM_QUEUE_H
 
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -78,6 +79,7 @@ struct schm_queue {
 	struct schm_tag		*tags;
 	u16			*free;		/* stack of free tags */
 	u32			nr_free;	/* may be read without */
+	bool			will_sleep;	/* see schm_answers_take() */
 	struct scheme_stats	stats;
 
 	/* one parked ENTER command; valid while ->cmd is set; queue->lock */
@@ -133,10 +135,24 @@ bool schm_queue_submit_locked(struct schm_queue *q, struct schm_entry *entry,
 			      struct schm_late *late);
 /* Answers posted and not yet taken. */
 u32 schm_queue_posted_locked(struct schm_queue *q, struct schm_late *late);
+void schm_queue_flush_slow_locked(struct schm_queue *q, struct schm_late *late);
+
 /* Move pending entries to the ring as far as it has room. */
-void schm_queue_flush_locked(struct schm_queue *q, struct schm_late *late);
+static inline void schm_queue_flush_locked(struct schm_queue *q,
+					   struct schm_late *late)
+{
+	if (!list_empty(&q->pending))
+		schm_queue_flush_slow_locked(q, late);
+}
+
 /* Entries that wait for the provider on the ring. */
-u32 schm_queue_ready(const struct schm_queue *q);
+static inline u32 schm_queue_ready(const struct schm_queue *q)
+{
+	u32 ready = READ_ONCE(q->sq_tail) - READ_ONCE(q->prov->sq_head);
+
+	return min(ready, q->at.sq_entries);
+}
+
 /*
  * Wake the provider: sleepers in ENTER and poll, and the parked command, which
  * moves to late. Call after submitting.

@@ -76,7 +76,7 @@ struct schm_req *schm_req_alloc(struct schm_handle *h, const struct file *file,
 	req->timeout = req_timeout(h->scheme);
 	INIT_LIST_HEAD(&req->entry.node);
 	INIT_LIST_HEAD(&req->cancel.node);
-	init_completion(&req->done);
+	init_waitqueue_head(&req->wait);
 	req->entry.kind = SCHM_ENTRY_REQ;
 	req->entry.sqe.opcode = opcode;
 	req->entry.sqe.handle = h->number;
@@ -231,12 +231,12 @@ static bool req_spin(struct schm_req *req)
 	if (!us)
 		return false;
 	end = ktime_get_ns() + us * NSEC_PER_USEC;
-	while (!try_wait_for_completion(&req->done)) {
+	while (!schm_req_done(req)) {
 		schm_answers_poll(req->queue);
 		if (need_resched() || signal_pending(current) ||
 		    ktime_get_ns() >= end) {
 			req_stop_polling(req);
-			return try_wait_for_completion(&req->done);
+			return schm_req_done(req);
 		}
 		cpu_relax();
 	}
@@ -314,7 +314,9 @@ static int req_wait_interrupted(struct schm_req *req)
 		return req_leave(req, -EINTR);
 	if (req_signalled() && req_cancel(req))
 		return 0;
-	left = wait_for_completion_killable_timeout(&req->done, req->timeout);
+	left = ___wait_event(req->wait, ___wait_cond_timeout(schm_req_done(req)),
+			     TASK_KILLABLE, 0, req->timeout,
+			     __ret = schedule_timeout(__ret));
 	if (left > 0)
 		return 0;
 	return req_leave(req, left ? -EINTR : -ETIMEDOUT);
@@ -326,8 +328,8 @@ static int req_wait(struct schm_req *req)
 
 	if (req_spin(req))
 		return 0;
-	left = wait_for_completion_interruptible_timeout(&req->done,
-							 req->timeout);
+	left = wait_event_interruptible_timeout(req->wait, schm_req_done(req),
+						req->timeout);
 	if (left > 0)
 		return 0;
 	if (!left)

@@ -19,8 +19,8 @@
 #ifndef SCHM_REQUEST_H
 #define SCHM_REQUEST_H
 
-#include <linux/completion.h>
 #include <linux/refcount.h>
+#include <linux/wait.h>
 
 #include "answer.h"
 #include "queue.h"
@@ -46,18 +46,25 @@ struct schm_req {
 	unsigned long		timeout;	/* jiffies */
 
 	/* queue->lock */
-	enum schm_req_state	state;
+	enum schm_req_state	state;		/* DONE may be read without */
 	bool			has_tag;
 	bool			canceling;	/* CANCEL has been submitted */
 	struct list_head	late;		/* on a struct schm_late */
 	struct schm_entry	entry;
 	struct schm_entry	cancel;
 
-	/* written before done */
+	/* valid in DONE */
 	s64			result;
 	u64			extra;
-	struct completion	done;
+	wait_queue_head_t	wait;		/* for DONE */
 };
+
+/* Has it ended? Orders the reading of result and of the slot after it. */
+static inline bool schm_req_done(const struct schm_req *req)
+{
+	/* pairs with the release in schm_req_end_locked() */
+	return smp_load_acquire(&req->state) == SCHM_REQ_DONE;
+}
 
 int schm_req_init(void);
 void schm_req_exit(void);

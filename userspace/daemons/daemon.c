@@ -35,15 +35,15 @@ void daemon_say(int err, const char *format, ...)
 /* Powers of 1024 that a suffix stands for; -1: none that we know. */
 static int suffix_power(const char *suffix)
 {
-	static const char letters[] = "KMGT";
+	static const char letters[] = "KkMmGgTt";
 	const char *at;
 
 	if (!*suffix)
 		return 0;
-	at = strchr(letters, *suffix & ~0x20);
+	at = strchr(letters, *suffix);
 	if (!at || suffix[1])
 		return -1;
-	return (int)(at - letters) + 1;
+	return (int)(at - letters) / 2 + 1;
 }
 
 int daemon_parse_size(const char *text, uint64_t *value)

@@ -38,11 +38,13 @@ static const struct explanation control_texts[] = {
 };
 
 static const struct explanation open_texts[] = {
-	{ EINVAL,	"not a scheme path (it is name:path, /scheme/name/path or /dev/scheme/name)" },
+	{ EINVAL,	"not a scheme path, or refused by the scheme (a path is name:path, /scheme/name/path or /dev/scheme/name)" },
 	{ ENOENT,	"no such scheme or file (schemectl list shows the schemes)" },
 	{ ENXIO,	"no such scheme (it has just ended)" },
 	{ EACCES,	"no permission (look at the node's mode and owner)" },
 	{ ENODEV,	"the scheme's provider has gone" },
+	{ EOPNOTSUPP,	"the scheme has no such operation" },
+	{ EMSGSIZE,	"more than a slot of the scheme can hold (schemectl stats NAME shows slot_size)" },
 	{ ENOLCK,	"device busy (somebody has it open)" },
 	{ 0, NULL }
 };

@@ -22,13 +22,15 @@ mkdir -p "$logs"
 passed=0 failed=0 skipped=0 broken=()
 make=${MAKE:-make}
 
-# step NAME COMMAND...: a command's last line may be its counts; else it is one test.
+# step NAME COMMAND...: a command may end with its counts (before make's complaint, if it
+# fails); one that does not is a single test.
 step() {
-	local name=$1 status=0 line p=0 f=0 s=0
+	local name=$1 status=0 line log p=0 f=0 s=0
 	shift
+	log=$logs/${name//[^A-Za-z0-9.]/-}.log
 	say "$name"
-	"$@" 2>&1 | tee "$logs/${name//[^A-Za-z0-9.]/-}.log" || status=$?
-	line=$(tail -n 1 "$logs/${name//[^A-Za-z0-9.]/-}.log")
+	"$@" 2>&1 | tee "$log" || status=$?
+	line=$(tail -n 5 "$log" | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1) || true
 	if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]} s=${BASH_REMATCH[3]}
 		[ $status = 0 ] || [ "$f" != 0 ] || f=1

@@ -81,7 +81,7 @@ host_programs() {
 	for name in "${programs[@]}"; do
 		path=$(command -v "$name") || die "no program $name on this machine"
 		target=$(readlink -f "$path")
-		cp -n "$target" "$root/bin/$(basename "$target")"
+		cp --remove-destination "$target" "$root/bin/$(basename "$target")"
 		[ "$(basename "$target")" = "$name" ] || ln -sf "$(basename "$target")" "$root/bin/$name"
 	done
 }
@@ -108,7 +108,7 @@ shared_libraries() {
 
 base_system
 for tree in "${trees[@]}"; do
-	cp -a "$tree/." "$root/"
+	cp -a --remove-destination "$tree/." "$root/"
 done
 kernel_modules
 host_programs

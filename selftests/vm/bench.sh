@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# 'make bench': runs every benchmark of userspace/bench in a VM with a USB stick.
+# usage: bench.sh [6.1|6.12]
+#
+# Each program prints lines 'case,system,bs,qd,ops_per_s,ns_per_op,syscalls_per_op'; they
+# come together in build/bench/results.csv, and as a table on the screen.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+cd "$ROOT"
+kernel=${1:-6.1}
+dir=$BUILD/bench
+mkdir -p "$dir"
+rm -f "$dir/results.csv"
+make=("${MAKE:-make}" --no-print-directory)
+
+build() {
+	local KDIR=''
+	selftests/vm/deps.sh
+	eval "$(selftests/vm/kernel.sh "$kernel")"
+	"${make[@]}" module KDIR="$KDIR" && "${make[@]}" userspace && "${make[@]}" stage
+}
+
+say "building"
+build >"$dir/build.log" 2>&1 || { tail -30 "$dir/build.log"; die "the build fails, see $dir/build.log"; }
+programs=()
+for program in "$BUILD"/userspace/bench/*; do
+	[ ! -x "$program" ] || programs+=("$(basename "$program")")
+done
+[ ${#programs[@]} -gt 0 ] || die "there are no benchmarks in $BUILD/userspace/bench"
+
+# The script for the guest: results go out at the end, those of failed programs too.
+{
+	echo '#!/bin/sh'
+	echo "programs='${programs[*]}'"
+	cat <<'END'
+for program in $programs; do
+	echo "# $program" >&2
+	$program >/tmp/csv || echo "not ok - $program ends with $?"
+	grep -v '^case,' /tmp/csv | tee -a /tmp/results.csv
+done
+vmhost file results.csv /tmp/results.csv
+END
+} >"$dir/bench"
+# The same memory for the stick's image in every run: the host's cache is warm.
+seq -f %0511.0f 0 $(((128 << 11) - 1)) >"$dir/stick.img"
+
+say "measuring in a VM: ${programs[*]}"
+selftests/vm/run.sh --kernel "$kernel" --script "$dir/bench" --usb "$dir/stick.img" \
+	--out "$dir/logs" --timeout 1800 --test-timeout 1700 --program dd || die "the VM failed"
+{
+	echo 'case,system,bs,qd,ops_per_s,ns_per_op,syscalls_per_op'
+	cat "$dir/logs/files/results.csv"
+} >"$dir/results.csv"
+
+# 'ratio' is the time an operation takes, over that of the first system of the same case.
+awk -F, '
+	NR == 1 { printf "%-14s %-14s %8s %4s %12s %12s %9s %7s\n", $1, $2, $3, $4, $5, $6, "syscalls", "ratio"; next }
+	{
+		group = $1 "," $3 "," $4
+		if (!(group in first)) first[group] = $6
+		printf "%-14s %-14s %8s %4s %12.0f %12.0f %9.2f %7.2f\n", $1, $2, $3, $4, $5, $6, $7, first[group] ? $6 / first[group] : 0
+	}' "$dir/results.csv"
+echo "results are in ${dir#"$PWD"/}/results.csv"

@@ -52,7 +52,9 @@ struct bot_xfer {
 	uint32_t		actual;
 
 	void			*user;		/* the submitter's own */
-	void			*transport;	/* the transport's own */
+	/* the transport's own */
+	void			*transport;
+	void			*transport_user;
 };
 
 struct bot_transport;

@@ -21,11 +21,29 @@ static void late_entry(struct schm_entry *entry)
 		schm_handle_free(container_of(entry, struct schm_handle, close));
 }
 
+/* Not under the queue's lock, which is the first thing that the woken want. */
+static void late_wake(struct schm_late *late)
+{
+	struct schm_req *req, *next;
+
+	list_for_each_entry_safe(req, next, &late->ended, late) {
+		if (late->will_sleep)
+			wake_up_sync(&req->wait);
+		else
+			wake_up(&req->wait);
+		schm_req_unref(req);
+	}
+	if (late->wake)
+		wake_up_interruptible_sync_poll(&late->wake->sq_wait,
+						EPOLLIN | EPOLLRDNORM);
+}
+
 void schm_late_run_slow(struct schm_late *late)
 {
 	struct schm_entry *entry, *next_entry;
 	struct schm_req *req, *next_req;
 
+	late_wake(late);
 	if (unlikely(late->broken))
 		schm_queue_fail(late->broken, SCHEME_RING_BROKEN);
 	if (late->cmd)
@@ -36,19 +54,18 @@ void schm_late_run_slow(struct schm_late *late)
 		late_entry(entry);
 }
 
-void schm_req_end_locked(struct schm_req *req, s64 result)
+void schm_req_end_locked(struct schm_req *req, s64 result,
+			 struct schm_late *late)
 {
 	lockdep_assert_held(&req->queue->lock);
 	req->result = result;
 	/* pairs with the acquire in schm_req_done() */
 	smp_store_release(&req->state, SCHM_REQ_DONE);
 	/* pairs with the barrier of a sleeper that looks at the state */
-	if (!wq_has_sleeper(&req->wait))
-		return;
-	if (req->queue->will_sleep)
-		wake_up_sync(&req->wait);
-	else
-		wake_up(&req->wait);
+	if (wq_has_sleeper(&req->wait)) {
+		refcount_inc(&req->ref);
+		list_add_tail(&req->late, &late->ended);
+	}
 }
 
 /* The client has left: give the tag back, free the request outside. */
@@ -132,7 +149,7 @@ static void req_answer_locked(struct schm_req *req, const struct scheme_cqe *cqe
 	if (req->state == SCHM_REQ_ABANDONED)
 		req_end_abandoned_locked(req, late);
 	else
-		schm_req_end_locked(req, possible ? cqe->result : -EIO);
+		schm_req_end_locked(req, possible ? cqe->result : -EIO, late);
 }
 
 /* Returns the request that this answer is for, or why there is none. */
@@ -227,11 +244,10 @@ void schm_answers_enter(struct schm_queue *q, bool will_sleep)
 {
 	SCHM_LATE(late);
 
+	late.will_sleep = will_sleep;
 	spin_lock(&q->lock);
 	q->stats.enters++;
-	q->will_sleep = will_sleep;
 	take_all_locked(q, &late);
-	q->will_sleep = false;
 	schm_queue_flush_locked(q, &late);
 	spin_unlock(&q->lock);
 	schm_late_run(&late);
@@ -271,7 +287,7 @@ static void fail_reqs_locked(struct schm_queue *q, struct schm_late *late)
 		if (req->state == SCHM_REQ_ABANDONED)
 			req_end_abandoned_locked(req, late);
 		else if (req->state == SCHM_REQ_SENT)
-			schm_req_end_locked(req, -ENODEV);
+			schm_req_end_locked(req, -ENODEV, late);
 	}
 }
 

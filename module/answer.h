@@ -17,7 +17,8 @@ void schm_answers_take(struct schm_queue *q);
 void schm_answers_poll(struct schm_queue *q);
 
 /* Move a request to DONE and wake its client. */
-void schm_req_end_locked(struct schm_req *req, s64 result);
+void schm_req_end_locked(struct schm_req *req, s64 result,
+			 struct schm_late *late);
 /* Queue a CANCEL for a request on its way; once per request. */
 void schm_req_cancel_locked(struct schm_req *req, struct schm_late *late);
 
@@ -32,7 +33,8 @@ void schm_late_run_slow(struct schm_late *late);
 /* Do what was left to do; no lock is held. */
 static inline void schm_late_run(struct schm_late *late)
 {
-	if (late->cmd || late->broken || !list_empty(&late->reqs) ||
+	if (late->cmd || late->broken || late->wake ||
+	    !list_empty(&late->ended) || !list_empty(&late->reqs) ||
 	    !list_empty(&late->entries))
 		schm_late_run_slow(late);
 }

@@ -49,12 +49,15 @@ void schm_handle_free(struct schm_handle *h)
 /* Tell the provider; returns true if the handle still belongs to the caller. */
 static bool handle_send_close(struct schm_handle *h)
 {
-	struct schm_queue *q = schm_scheme_pick(h->scheme);
+	struct schm_scheme *s = h->scheme;
+	struct schm_queue *q = schm_scheme_pick(s);
 	SCHM_LATE(late);
 	bool ours = true;
 
 	if (!q)
 		return true;
+	/* an entry that has to wait takes h, and h its scheme, from under us */
+	schm_scheme_get(s);
 	h->close.sqe.opcode = SCHEME_OP_CLOSE;
 	h->close.sqe.flags = SCHEME_SQE_ONEWAY;
 	h->close.sqe.handle = h->number;
@@ -66,6 +69,7 @@ static bool handle_send_close(struct schm_handle *h)
 	}
 	spin_unlock(&q->lock);
 	schm_late_run(&late);
+	schm_scheme_put(s);
 	return ours;
 }
 

@@ -16,15 +16,20 @@ void schm_memory_layout(struct schm_layout *at, u32 depth, u32 slot_size)
 	 */
 	at->sq_entries = 2 * depth;
 	at->cq_entries = 2 * depth;
+	/*
+	 * Close together: after each switch between client and provider every
+	 * page touched costs a walk of the page tables.
+	 */
 	at->kernel_off = 0;
-	at->client_off = PAGE_SIZE;
-	at->provider_off = 2 * PAGE_SIZE;
-	at->poller_off = 3 * PAGE_SIZE;
-	at->sq_off = at->poller_off + PAGE_ALIGN(depth);
-	at->cq_off = at->sq_off +
-		     PAGE_ALIGN(at->sq_entries * sizeof(struct scheme_sqe));
-	at->slots_off = at->cq_off +
-			PAGE_ALIGN(at->cq_entries * sizeof(struct scheme_cqe));
+	at->client_off = at->kernel_off + sizeof(struct scheme_ring_kernel);
+	at->provider_off = at->client_off + sizeof(struct scheme_ring_client);
+	at->poller_off = at->provider_off + sizeof(struct scheme_ring_provider);
+	at->cq_off = ALIGN(at->poller_off + depth, SMP_CACHE_BYTES);
+	at->sq_off = ALIGN(at->cq_off +
+			   at->cq_entries * sizeof(struct scheme_cqe),
+			   SMP_CACHE_BYTES);
+	at->slots_off = PAGE_ALIGN(at->sq_off +
+				   at->sq_entries * sizeof(struct scheme_sqe));
 	at->size = at->slots_off + (size_t)depth * slot_size;
 }
 

@@ -2,20 +2,18 @@
 /* A queue: its rings, its tags and the entries that wait for room. */
 #include "queue.h"
 
-#include <linux/poll.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "memory.h"
 #include "scheme.h"
 
-static int queue_alloc_tags(struct schm_queue *q)
+static void queue_init_tags(struct schm_queue *q)
 {
 	u32 i;
 
-	q->tags = kcalloc(q->depth, sizeof(*q->tags), GFP_KERNEL_ACCOUNT);
-	q->free = kcalloc(q->depth, sizeof(*q->free), GFP_KERNEL_ACCOUNT);
-	if (!q->tags || !q->free)
-		return -ENOMEM;
+	q->free = (u16 *)(q->tags + q->depth);
 	for (i = 0; i < q->depth; i++) {
 		/* tag 0 is what a forgetful provider answers: never valid */
 		q->tags[i].gen = 1;
@@ -23,40 +21,35 @@ static int queue_alloc_tags(struct schm_queue *q)
 		q->free[i] = q->depth - 1 - i;
 	}
 	q->nr_free = q->depth;
-	return 0;
 }
 
 struct schm_queue *schm_queue_alloc(struct schm_scheme *s, unsigned int index)
 {
+	u32 depth = s->config.depth;
 	struct schm_queue *q;
 	int ret;
 
-	q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
+	q = kzalloc(struct_size(q, tags, depth) + depth * sizeof(*q->free),
+		    GFP_KERNEL_ACCOUNT);
 	if (!q)
 		return ERR_PTR(-ENOMEM);
 	q->scheme = s;
 	q->index = index;
-	q->depth = s->config.depth;
+	q->depth = depth;
 	q->slot_size = s->config.slot_size;
 	spin_lock_init(&q->lock);
 	INIT_LIST_HEAD(&q->pending);
 	init_waitqueue_head(&q->tag_wait);
 	init_waitqueue_head(&q->sq_wait);
 	schm_queue_park_init(q);
+	queue_init_tags(q);
 	schm_memory_layout(&q->at, q->depth, q->slot_size);
-	ret = queue_alloc_tags(q);
-	if (ret)
-		goto err_free_tags;
 	ret = schm_memory_alloc(q);
-	if (ret)
-		goto err_free_tags;
+	if (ret) {
+		kfree(q);
+		return ERR_PTR(ret);
+	}
 	return q;
-
-err_free_tags:
-	kfree(q->free);
-	kfree(q->tags);
-	kfree(q);
-	return ERR_PTR(ret);
 }
 
 void schm_queue_free(struct schm_queue *q)
@@ -64,8 +57,6 @@ void schm_queue_free(struct schm_queue *q)
 	schm_queue_park_exit(q);
 	WARN_ON_ONCE(q->nr_free != q->depth || !list_empty(&q->pending));
 	schm_memory_free(q);
-	kfree(q->free);
-	kfree(q->tags);
 	kfree(q);
 }
 
@@ -214,6 +205,5 @@ void schm_queue_wake_locked(struct schm_queue *q, struct schm_late *late)
 		schm_queue_unpark_locked(q, ready, late);
 	/* pairs with the barrier of a sleeper that looks at sq_tail */
 	if (wq_has_sleeper(&q->sq_wait))
-		wake_up_interruptible_sync_poll(&q->sq_wait,
-						EPOLLIN | EPOLLRDNORM);
+		late->wake = q;
 }

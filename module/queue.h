@@ -76,10 +76,8 @@ struct schm_queue {
 	bool			dead;		/* may be read without */
 	bool			broken;		/* may be read without */
 	struct list_head	pending;	/* entries that found the ring full */
-	struct schm_tag		*tags;
-	u16			*free;		/* stack of free tags */
+	u16			*free;		/* stack of free tags, behind them */
 	u32			nr_free;	/* may be read without */
-	bool			will_sleep;	/* see schm_answers_take() */
 	struct scheme_stats	stats;
 
 	/* one parked ENTER command; valid while ->cmd is set; queue->lock */
@@ -93,6 +91,8 @@ struct schm_queue {
 
 	wait_queue_head_t	tag_wait;	/* clients: a tag is free */
 	wait_queue_head_t	sq_wait;	/* provider: entries, or death */
+
+	struct schm_tag		tags[];		/* queue->lock; depth of them */
 };
 
 /*
@@ -100,14 +100,18 @@ struct schm_queue {
  * SCHM_LATE, fill under the lock, hand to schm_late_run() without it.
  */
 struct schm_late {
-	struct list_head	reqs;		/* ended, nobody waits: free them */
+	struct list_head	ended;		/* wake who waits for them; one reference */
+	struct list_head	reqs;		/* nobody waits: free them */
 	struct list_head	entries;	/* one-way entries that have gone */
 	struct io_uring_cmd	*cmd;		/* claimed command: complete it */
 	struct schm_queue	*broken;	/* found broken: end its requests */
+	struct schm_queue	*wake;		/* its provider has entries to take */
+	bool			will_sleep;	/* see schm_answers_enter() */
 };
 
 #define SCHM_LATE(name) \
 	struct schm_late name = { \
+		.ended = LIST_HEAD_INIT((name).ended), \
 		.reqs = LIST_HEAD_INIT((name).reqs), \
 		.entries = LIST_HEAD_INIT((name).entries), \
 	}
@@ -154,8 +158,8 @@ static inline u32 schm_queue_ready(const struct schm_queue *q)
 }
 
 /*
- * Wake the provider: sleepers in ENTER and poll, and the parked command, which
- * moves to late. Call after submitting.
+ * Have the provider woken: sleepers in ENTER and poll, and the parked command,
+ * which moves to late. Call after submitting.
  */
 void schm_queue_wake_locked(struct schm_queue *q, struct schm_late *late);
 /* Tell both sides of the shared memory that this is the end. */

@@ -198,7 +198,7 @@ void schm_req_submit(struct schm_req *req, u32 len)
 		schm_queue_submit_locked(q, &req->entry, &late);
 		schm_queue_wake_locked(q, &late);
 	} else {
-		schm_req_end_locked(req, -ENODEV);
+		schm_req_end_locked(req, -ENODEV, &late);
 	}
 	spin_unlock(&q->lock);
 	schm_late_run(&late);
@@ -258,7 +258,7 @@ static int req_leave(struct schm_req *req, int why)
 		why = 0;
 	} else if (!list_empty(&req->entry.node)) {
 		list_del_init(&req->entry.node);
-		schm_req_end_locked(req, why);
+		schm_req_end_locked(req, why, &late);
 	} else {
 		schm_req_cancel_locked(req, &late);
 		req->state = SCHM_REQ_ABANDONED;
@@ -288,7 +288,7 @@ static bool req_cancel(struct schm_req *req)
 	unseen = req->state == SCHM_REQ_SENT && !list_empty(&req->entry.node);
 	if (unseen) {
 		list_del_init(&req->entry.node);
-		schm_req_end_locked(req, -ERESTARTSYS);
+		schm_req_end_locked(req, -ERESTARTSYS, &late);
 	} else if (req->state == SCHM_REQ_SENT) {
 		schm_req_cancel_locked(req, &late);
 	}

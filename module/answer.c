@@ -248,6 +248,7 @@ void schm_answers_enter(struct schm_queue *q, bool will_sleep)
 	spin_lock(&q->lock);
 	q->stats.enters++;
 	take_all_locked(q, &late);
+	schm_queue_room_locked(q, &late);
 	schm_queue_flush_locked(q, &late);
 	spin_unlock(&q->lock);
 	schm_late_run(&late);

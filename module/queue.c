@@ -115,8 +115,7 @@ static void queue_break_locked(struct schm_queue *q, struct schm_late *late)
 	late->broken = q;
 }
 
-/* Free places on the submission ring. */
-static u32 queue_room_locked(struct schm_queue *q, struct schm_late *late)
+u32 schm_queue_room_locked(struct schm_queue *q, struct schm_late *late)
 {
 	/* pairs with the provider's release after it has copied entries out */
 	u32 used = q->sq_tail - smp_load_acquire(&q->prov->sq_head);
@@ -155,7 +154,7 @@ bool schm_queue_submit_locked(struct schm_queue *q, struct schm_entry *entry,
 {
 	lockdep_assert_held(&q->lock);
 	schm_queue_flush_locked(q, late);
-	if (list_empty(&q->pending) && queue_room_locked(q, late)) {
+	if (list_empty(&q->pending) && schm_queue_room_locked(q, late)) {
 		queue_push_locked(q, entry);
 		return true;
 	}
@@ -170,7 +169,7 @@ void schm_queue_flush_slow_locked(struct schm_queue *q, struct schm_late *late)
 
 	lockdep_assert_held(&q->lock);
 	list_for_each_entry_safe(entry, next, &q->pending, node) {
-		if (!queue_room_locked(q, late))
+		if (!schm_queue_room_locked(q, late))
 			return;
 		queue_push_locked(q, entry);
 		if (entry->kind == SCHM_ENTRY_REQ)

@@ -137,7 +137,9 @@ u64 schm_queue_tag_locked(const struct schm_queue *q, u32 index);
  */
 bool schm_queue_submit_locked(struct schm_queue *q, struct schm_entry *entry,
 			      struct schm_late *late);
-/* Answers posted and not yet taken. */
+/* Free places on the submission ring; finds a broken one. */
+u32 schm_queue_room_locked(struct schm_queue *q, struct schm_late *late);
+/* Answers posted and not yet taken; finds a broken ring. */
 u32 schm_queue_posted_locked(struct schm_queue *q, struct schm_late *late);
 void schm_queue_flush_slow_locked(struct schm_queue *q, struct schm_late *late);
 

@@ -8,7 +8,7 @@
 #define CBW_SIGNATURE	0x43425355
 #define CSW_SIGNATURE	0x53425355
 #define CBW_FLAG_IN	0x80
-#define CBW_CSW_TIMEOUT_MS	5000
+#define CBW_TIMEOUT_MS	5000
 
 enum bot_stage { STAGE_CBW, STAGE_DATA, STAGE_CSW };
 
@@ -111,8 +111,8 @@ void bot_init(struct bot *bot, struct bot_transport *transport)
 static void csw_ask(struct bot *bot)
 {
 	bot->csw_attempts++;
-	/* It may be queued behind the data, and waits as long. */
-	xfer_submit(bot, STAGE_CSW, bot->cmd->timeout_ms + CBW_CSW_TIMEOUT_MS);
+	/* What has no data takes its time here. */
+	xfer_submit(bot, STAGE_CSW, bot->cmd->timeout_ms);
 }
 
 static void attempt_begin(struct bot *bot)
@@ -133,10 +133,10 @@ static void attempt_begin(struct bot *bot)
 	data->buf = cmd->buf;
 	data->len = cmd->len;
 	data->actual = 0;
-	xfer_submit(bot, STAGE_CBW, CBW_CSW_TIMEOUT_MS);
+	xfer_submit(bot, STAGE_CBW, CBW_TIMEOUT_MS);
 	if (cmd->len)
 		xfer_submit(bot, STAGE_DATA, cmd->timeout_ms);
-	if (cmd->in || !cmd->len)
+	else
 		csw_ask(bot);
 }
 
@@ -209,18 +209,16 @@ static void data_take_csw(struct bot *bot)
 
 	memcpy(bot->csw, bot->xfer[STAGE_DATA].buf, sizeof(bot->csw));
 	bot->xfer[STAGE_DATA].actual = 0;
+	bot->asked |= BIT(STAGE_CSW);
 	csw->status = BOT_XFER_OK;
 	csw->actual = sizeof(bot->csw);
 }
 
-/*
- * After one has gone wrong the others may never end. Those that are queued
- * behind it are taken back.
- */
+/* When one of them has gone wrong the others may never end: take them back. */
 static void attempt_hurry(struct bot *bot)
 {
-	if (bot->hurried || !(xfer_is_bad(bot, STAGE_CBW) ||
-			      xfer_is_bad(bot, STAGE_DATA) || data_is_csw(bot)))
+	if (bot->hurried ||
+	    !(xfer_is_bad(bot, STAGE_CBW) || xfer_is_bad(bot, STAGE_DATA)))
 		return;
 	bot->hurried = true;
 	for (int stage = STAGE_CBW; stage <= STAGE_CSW; stage++)
@@ -282,22 +280,6 @@ static void csw_settle(struct bot *bot)
 		attempt_fail(bot);
 }
 
-/*
- * The data ends where it stalled. A CSW that was queued behind it stalled or
- * was taken back because of that, and has yet to be asked for.
- */
-static bool data_stall_cleared(struct bot *bot)
-{
-	bot->stats.data_stalls++;
-	if (!stall_cleared(bot, STAGE_DATA))
-		return false;
-	if (xfer_is_bad(bot, STAGE_CSW)) {
-		bot->asked &= ~BIT(STAGE_CSW);
-		bot->csw_attempts = 0;
-	}
-	return true;
-}
-
 /* Nothing is in flight: take the next step. */
 static void attempt_settle(struct bot *bot)
 {
@@ -306,10 +288,17 @@ static void attempt_settle(struct bot *bot)
 		return;
 	}
 	if (xfer_is_bad(bot, STAGE_CBW) ||
-	    bot->xfer[STAGE_CBW].actual != BOT_CBW_SIZE ||
-	    (xfer_is_bad(bot, STAGE_DATA) && !data_stall_cleared(bot))) {
+	    bot->xfer[STAGE_CBW].actual != BOT_CBW_SIZE) {
 		attempt_fail(bot);
 		return;
+	}
+	if (xfer_is_bad(bot, STAGE_DATA)) {
+		/* The data ends where it stalled; the CSW tells why. */
+		bot->stats.data_stalls++;
+		if (!stall_cleared(bot, STAGE_DATA)) {
+			attempt_fail(bot);
+			return;
+		}
 	}
 	if (data_is_csw(bot))
 		data_take_csw(bot);

@@ -2,14 +2,11 @@
 /*
  * USB mass storage, bulk-only transport: a command, its data and its status.
  *
- * One command at a time is in flight, as the standard wants; its three
- * transfers are queued together as far as devices bear it, so that the bus
- * does not wait for us between them:
- *
- *	to the host	CBW, data and CSW at once
- *	no data		CBW and CSW at once
- *	to the device	CBW and data at once, the CSW when the data is out: some
- *			devices refuse to be asked for it earlier
+ * One command at a time is in flight, as the standard wants. Its CBW and its
+ * data are queued together, so that the bus does not wait for us between them.
+ * The CSW is asked for when the data is over, though the standard lets it be
+ * queued too: emulated devices refuse it while they take data, and QEMU's (7.2)
+ * forgets to answer it when it comes while they give some.
  *
  * What goes wrong ends in one of three ways, and never in the daemon's end:
  *

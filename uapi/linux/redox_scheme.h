@@ -47,9 +47,10 @@
 /* ENTER exists as an io_uring command. */
 #define SCHEME_F_URING_ENTER	(1ULL << 0)
 /*
- * A parked ENTER command can be cancelled through io_uring. Without it (6.1) a
- * parked command ends when the scheme dies, its process is killed or execs, or
- * the queue fd is closed.
+ * The kernel tells the module when the ring or the process of a parked ENTER
+ * command ends. Without it (6.1) the module looks itself, a few times a second,
+ * whether the thread that parked it exits, is killed or execs. With or without,
+ * closing the queue fd ends it. IORING_OP_ASYNC_CANCEL knows no such commands.
  */
 #define SCHEME_F_URING_CANCEL	(1ULL << 1)
 /* scheme_create.busy_poll_us is honoured. */
@@ -253,7 +254,7 @@ struct scheme_stats {
  *
  * Errors: ENODEV the scheme is dead; EIO the ring is broken; EINTR a signal;
  * EBUSY another command is parked on this queue; EINVAL bad argument;
- * ECANCELED (io_uring) the command was cancelled; EOPNOTSUPP (io_uring) on a
+ * ECANCELED (io_uring) its ring, its process or the queue fd goes away; EOPNOTSUPP (io_uring) on a
  * ring with IOPOLL, or, without SCHEME_F_URING_CANCEL, from a worker thread.
  */
 struct scheme_enter {

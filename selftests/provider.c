@@ -327,3 +327,27 @@ int client_openat(int fd, const char *path, uint32_t flags, uint32_t mode)
 
 	return do_ioctl(fd, SCHEME_IOC_OPENAT, &arg);
 }
+
+int client_openat_as(struct provider *p, int fd, const char *path,
+		     uint32_t flags, uint64_t number, uint16_t cqe_flags)
+{
+	struct scheme_openat arg = {
+		.path = (uintptr_t)path,
+		.path_len = strlen(path),
+		.flags = flags | O_CLOEXEC,
+	};
+	struct scheme_sqe sqe;
+	struct job job;
+	int ret;
+
+	job_ioctl(&job, fd, SCHEME_IOC_OPENAT, &arg);
+	ret = queue_expect(&p->q[0], &sqe, SCHEME_OP_OPEN);
+	if (!ret)
+		ret = queue_answer_open(&p->q[0], &sqe, number, cqe_flags, 0);
+	return ret ? ret : (int)job_wait(&job);
+}
+
+int client_call(int fd, struct scheme_call *call)
+{
+	return do_ioctl(fd, SCHEME_IOC_CALL, call);
+}

@@ -135,5 +135,10 @@ int client_open_events(struct provider *p, int flags, uint64_t number,
 int client_open_ioctl(const struct provider *p);
 /* OPENAT, as -errno or an fd; waits for the provider. */
 int client_openat(int fd, const char *path, uint32_t flags, uint32_t mode);
+/* OPENAT and answer it: an fd for the path as `number`. */
+int client_openat_as(struct provider *p, int fd, const char *path,
+		     uint32_t flags, uint64_t number, uint16_t cqe_flags);
+/* CALL; the provider must serve by itself. */
+int client_call(int fd, struct scheme_call *call);
 
 #endif /* SELFTESTS_PROVIDER_H */

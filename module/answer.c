@@ -13,45 +13,75 @@
 				  EPOLLWRNORM | EPOLLWRBAND | EPOLLMSG |     \
 				  EPOLLRDHUP))
 
-static void late_entry(struct schm_entry *entry)
-{
-	if (entry->kind == SCHM_ENTRY_CANCEL)
-		schm_req_unref(container_of(entry, struct schm_req, cancel));
-	else
-		schm_handle_free(container_of(entry, struct schm_handle, close));
-}
+/* Answers taken in one go under the lock. */
+#define TAKE_BATCH	32
+
+static void queue_fail(struct schm_queue *q, u32 state, struct schm_late *late);
 
 /* Not under the queue's lock, which is the first thing that the woken want. */
 static void late_wake(struct schm_late *late)
 {
-	struct schm_req *req, *next;
+	struct schm_req *req;
 
-	list_for_each_entry_safe(req, next, &late->ended, late) {
+	list_for_each_entry(req, &late->ended, late) {
 		if (late->will_sleep)
 			wake_up_sync(&req->wait);
 		else
 			wake_up(&req->wait);
-		schm_req_unref(req);
 	}
+	list_splice_tail_init(&late->ended, &late->reqs);
 	if (late->wake)
 		wake_up_interruptible_sync_poll(&late->wake->sq_wait,
 						EPOLLIN | EPOLLRDNORM);
 }
 
-void schm_late_run_slow(struct schm_late *late)
+void schm_late_settle(struct schm_late *mine, struct schm_late *late)
 {
-	struct schm_entry *entry, *next_entry;
-	struct schm_req *req, *next_req;
+	late_wake(mine);
+	if (mine->cmd)
+		schm_parked_complete(mine->cmd);
+	if (unlikely(mine->broken))
+		queue_fail(mine->broken, SCHEME_RING_BROKEN, late);
+	list_splice_tail(&mine->reqs, &late->reqs);
+	list_splice_tail(&mine->entries, &late->entries);
+}
 
-	late_wake(late);
-	if (unlikely(late->broken))
-		schm_queue_fail(late->broken, SCHEME_RING_BROKEN);
-	if (late->cmd)
-		schm_parked_complete(late->cmd);
-	list_for_each_entry_safe(req, next_req, &late->reqs, late)
-		schm_req_unref(req);
-	list_for_each_entry_safe(entry, next_entry, &late->entries, node)
-		late_entry(entry);
+static void late_entry(struct schm_entry *entry, struct schm_late *late)
+{
+	if (entry->kind == SCHM_ENTRY_CANCEL)
+		schm_req_unref(container_of(entry, struct schm_req, cancel),
+			       late);
+	else
+		schm_handle_free(container_of(entry, struct schm_handle, close));
+}
+
+/*
+ * Dropping references makes more to do, for instance CLOSEs that push other
+ * entries on. All of it ends up on the one list here: however a provider
+ * arranges its rings, the stack does not grow.
+ */
+void schm_late_run_slow(struct schm_late *mine)
+{
+	struct schm_entry *entry;
+	struct schm_req *req;
+	SCHM_LATE(late);
+
+	schm_late_settle(mine, &late);
+	for (;;) {
+		req = list_first_entry_or_null(&late.reqs, struct schm_req, late);
+		entry = list_first_entry_or_null(&late.entries,
+						 struct schm_entry, node);
+		if (req) {
+			list_del(&req->late);
+			schm_req_unref(req, &late);
+		} else if (entry) {
+			list_del(&entry->node);
+			late_entry(entry, &late);
+		} else {
+			break;
+		}
+		cond_resched();
+	}
 }
 
 void schm_req_end_locked(struct schm_req *req, s64 result,
@@ -145,7 +175,7 @@ static void req_answer_locked(struct schm_req *req, const struct scheme_cqe *cqe
 {
 	req->extra = cqe->extra;
 	if (possible && opens(req) && cqe->result >= 0)
-		schm_handle_open(req->opens, cqe);
+		schm_handle_open(req->opens, req->queue, cqe);
 	if (req->state == SCHM_REQ_ABANDONED)
 		req_end_abandoned_locked(req, late);
 	else
@@ -219,15 +249,20 @@ static int take_locked(struct schm_queue *q, const struct scheme_cqe *cqe,
 	return status;
 }
 
-static void take_all_locked(struct schm_queue *q, struct schm_late *late)
+/*
+ * Take answers, a few at a time: an event may have many handles to look for,
+ * and the queue's lock is held. Returns how many of nr are left.
+ */
+static u32 take_some_locked(struct schm_queue *q, u32 nr, struct schm_late *late)
 {
-	u32 nr = schm_queue_posted_locked(q, late);
+	u32 begin = q->cq_head;
 	struct scheme_cqe *shared, cqe;
 	int status;
 
+	nr = min(nr, schm_queue_posted_locked(q, late));
 	if (!nr)
-		return;
-	while (nr--) {
+		return 0;
+	do {
 		shared = &q->cq[q->cq_head & (q->at.cq_entries - 1)];
 		cqe = *shared;
 		/* from here on only the copy: the provider may write on */
@@ -235,33 +270,45 @@ static void take_all_locked(struct schm_queue *q, struct schm_late *late)
 		status = take_locked(q, &cqe, late);
 		WRITE_ONCE(shared->status, status);
 		WRITE_ONCE(q->cq_head, q->cq_head + 1);
-	}
+	} while (--nr && q->cq_head - begin < TAKE_BATCH &&
+		 cqe.kind != SCHEME_CQE_EVENT);
 	/* pairs with the provider's acquire: the entries may be used again */
 	smp_store_release(&q->client->cq_head, q->cq_head);
+	return nr;
+}
+
+static void take_all(struct schm_queue *q, bool enter, bool will_sleep)
+{
+	u32 left = q->at.cq_entries;
+
+	do {
+		SCHM_LATE(late);
+
+		late.will_sleep = will_sleep;
+		spin_lock(&q->lock);
+		if (enter)
+			q->stats.enters++;
+		enter = false;
+		left = take_some_locked(q, left, &late);
+		if (!left) {
+			schm_queue_room_locked(q, &late);
+			schm_queue_flush_locked(q, &late);
+		}
+		spin_unlock(&q->lock);
+		schm_late_run(&late);
+		if (left)
+			cond_resched();
+	} while (left);
 }
 
 void schm_answers_enter(struct schm_queue *q, bool will_sleep)
 {
-	SCHM_LATE(late);
-
-	late.will_sleep = will_sleep;
-	spin_lock(&q->lock);
-	q->stats.enters++;
-	take_all_locked(q, &late);
-	schm_queue_room_locked(q, &late);
-	schm_queue_flush_locked(q, &late);
-	spin_unlock(&q->lock);
-	schm_late_run(&late);
+	take_all(q, true, will_sleep);
 }
 
 void schm_answers_take(struct schm_queue *q)
 {
-	SCHM_LATE(late);
-
-	spin_lock(&q->lock);
-	take_all_locked(q, &late);
-	spin_unlock(&q->lock);
-	schm_late_run(&late);
+	take_all(q, false, false);
 }
 
 void schm_answers_poll(struct schm_queue *q)
@@ -271,7 +318,7 @@ void schm_answers_poll(struct schm_queue *q)
 	if (READ_ONCE(q->prov->cq_tail) == READ_ONCE(q->cq_head) ||
 	    !spin_trylock(&q->lock))
 		return;
-	take_all_locked(q, &late);
+	take_some_locked(q, q->at.cq_entries, &late);
 	spin_unlock(&q->lock);
 	schm_late_run(&late);
 }
@@ -304,18 +351,26 @@ static void fail_pending_locked(struct schm_queue *q, struct schm_late *late)
 	}
 }
 
-void schm_queue_fail(struct schm_queue *q, u32 state)
+static void queue_fail(struct schm_queue *q, u32 state, struct schm_late *late)
 {
 	int err = state & SCHEME_RING_DEAD ? -ENODEV : -EIO;
-	SCHM_LATE(late);
+	SCHM_LATE(mine);
 
 	spin_lock(&q->lock);
 	schm_queue_set_state_locked(q, state);
-	fail_pending_locked(q, &late);
-	fail_reqs_locked(q, &late);
-	schm_queue_unpark_locked(q, err, &late);
+	fail_pending_locked(q, &mine);
+	fail_reqs_locked(q, &mine);
+	schm_queue_unpark_locked(q, err, &mine);
 	wake_up_all(&q->tag_wait);
 	wake_up_interruptible_poll(&q->sq_wait, EPOLLERR | EPOLLHUP);
 	spin_unlock(&q->lock);
+	schm_late_settle(&mine, late);
+}
+
+void schm_queue_fail(struct schm_queue *q, u32 state)
+{
+	SCHM_LATE(late);
+
+	queue_fail(q, state, &late);
 	schm_late_run(&late);
 }

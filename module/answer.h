@@ -30,6 +30,12 @@ void schm_queue_fail(struct schm_queue *q, u32 state);
 
 void schm_late_run_slow(struct schm_late *late);
 
+/*
+ * Do what is due at once (wake, complete, end a broken queue) and hand the rest
+ * to another late, whose owner will run it. Does not nest.
+ */
+void schm_late_settle(struct schm_late *mine, struct schm_late *late);
+
 /* Do what was left to do; no lock is held. */
 static inline void schm_late_run(struct schm_late *late)
 {

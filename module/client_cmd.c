@@ -63,6 +63,7 @@ static int open_fd(struct file *base, const struct scheme_sqe *op,
 	}
 	/* from here on the file owns h */
 	file->f_flags |= flags & KEPT_FLAGS;
+	file->f_iocb_flags = iocb_flags(file);
 	h->may = file->f_mode & (FMODE_READ | FMODE_WRITE);
 	ret = schm_client_open_handle(from, h, file, op, string, len);
 	if (ret)

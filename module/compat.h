@@ -85,4 +85,32 @@ static inline void schm_vm_flags_set(struct vm_area_struct *vma,
 #endif
 }
 
+static inline void schm_vm_flags_clear(struct vm_area_struct *vma,
+				       unsigned long flags)
+{
+#ifdef SCHM_HAVE_VM_FLAGS_SET
+	vm_flags_clear(vma, flags);
+#else
+	vma->vm_flags &= ~flags;
+#endif
+}
+
+/*
+ * io_uring has task work run by interrupting waits as a signal would. Between
+ * these two only signals do; the work runs on the way back to user space.
+ */
+#ifdef SCHM_HAVE_NO_NOTIFY
+#define schm_notify_off()	no_notify_signal_save()
+#define schm_notify_on(flags)	no_notify_signal_restore(flags)
+#else
+static inline unsigned int schm_notify_off(void)
+{
+	return 0;
+}
+
+static inline void schm_notify_on(unsigned int flags)
+{
+}
+#endif
+
 #endif /* SCHM_COMPAT_H */

@@ -191,8 +191,10 @@ static long control_create(void __user *argp)
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	ret = add_name(s);
-	if (ret)
+	if (ret) {
+		schm_scheme_discard(s);
 		goto err_put_scheme;
+	}
 	schm_watch_start();
 	ret = schm_provider_fd(s);
 	if (ret < 0)

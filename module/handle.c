@@ -6,7 +6,7 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 
-#include "request.h"
+#include "answer.h"
 #include "scheme.h"
 
 struct schm_handle *schm_handle_alloc(struct schm_scheme *s)
@@ -46,34 +46,43 @@ void schm_handle_free(struct schm_handle *h)
 	schm_scheme_put(s);
 }
 
+/*
+ * The CLOSE goes where the OPEN was answered, so that no queue gathers more of
+ * them than it has handles open, however slowly it is served.
+ */
+static struct schm_queue *handle_close_queue(const struct schm_handle *h)
+{
+	return schm_queue_usable(h->home) ? h->home : schm_scheme_pick(h->scheme);
+}
+
 /* Tell the provider; returns true if the handle still belongs to the caller. */
-static bool handle_send_close(struct schm_handle *h)
+static bool handle_send_close(struct schm_handle *h, struct schm_late *late)
 {
 	struct schm_scheme *s = h->scheme;
-	struct schm_queue *q = schm_scheme_pick(s);
-	SCHM_LATE(late);
-	bool ours = true;
+	struct schm_queue *q;
+	bool sent = false, ours = true;
+	SCHM_LATE(mine);
 
-	if (!q)
-		return true;
-	/* an entry that has to wait takes h, and h its scheme, from under us */
-	schm_scheme_get(s);
 	h->close.sqe.opcode = SCHEME_OP_CLOSE;
 	h->close.sqe.flags = SCHEME_SQE_ONEWAY;
 	h->close.sqe.handle = h->number;
-
-	spin_lock(&q->lock);
-	if (schm_queue_usable(q)) {
-		ours = schm_queue_submit_locked(q, &h->close, &late);
-		schm_queue_wake_locked(q, &late);
+	/* an entry that has to wait takes h, and h its scheme, from under us */
+	schm_scheme_get(s);
+	while (!sent && (q = handle_close_queue(h))) {
+		spin_lock(&q->lock);
+		sent = schm_queue_usable(q);
+		if (sent) {
+			ours = schm_queue_submit_locked(q, &h->close, &mine);
+			schm_queue_wake_locked(q, &mine);
+		}
+		spin_unlock(&q->lock);
 	}
-	spin_unlock(&q->lock);
-	schm_late_run(&late);
+	schm_late_settle(&mine, late);
 	schm_scheme_put(s);
 	return ours;
 }
 
-void schm_handle_put(struct schm_handle *h)
+void schm_handle_unref(struct schm_handle *h, struct schm_late *late)
 {
 	struct schm_scheme *s = h->scheme;
 
@@ -84,13 +93,22 @@ void schm_handle_put(struct schm_handle *h)
 	spin_unlock(&s->lock);
 	if (h->open) {
 		atomic_dec(&s->nr_handles);
-		if (!handle_send_close(h))
+		if (!handle_send_close(h, late))
 			return;
 	}
 	schm_handle_free(h);
 }
 
-void schm_handle_open(struct schm_handle *h, const struct scheme_cqe *cqe)
+void schm_handle_put(struct schm_handle *h)
+{
+	SCHM_LATE(late);
+
+	schm_handle_unref(h, &late);
+	schm_late_run(&late);
+}
+
+void schm_handle_open(struct schm_handle *h, struct schm_queue *home,
+		      const struct scheme_cqe *cqe)
 {
 	struct schm_scheme *s = h->scheme;
 
@@ -98,6 +116,7 @@ void schm_handle_open(struct schm_handle *h, const struct scheme_cqe *cqe)
 	hash_del(&h->node);
 	h->number = cqe->result;
 	h->open = true;
+	h->home = home;
 	h->positioned = cqe->flags & SCHEME_CQE_F_POSITIONED;
 	if (cqe->flags & SCHEME_CQE_F_EVENTS)
 		WRITE_ONCE(h->events, cqe->extra);

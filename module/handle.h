@@ -24,6 +24,7 @@ struct schm_handle {
 	bool			open;		/* number is valid, a CLOSE is due */
 	bool			positioned;
 	u64			number;		/* SCHEME_ROOT until open */
+	struct schm_queue	*home;		/* where the OPEN was answered */
 
 	u32			events;		/* EPOLL*; atomic */
 	wait_queue_head_t	wait;		/* for events to change */
@@ -34,6 +35,8 @@ struct schm_handle {
 /* A handle that is not open yet, for the calling process, or an ERR_PTR. */
 struct schm_handle *schm_handle_alloc(struct schm_scheme *s);
 void schm_handle_put(struct schm_handle *h);
+/* The same, leaving to late what the last reference entails. */
+void schm_handle_unref(struct schm_handle *h, struct schm_late *late);
 /* Free a handle whose CLOSE has gone, or is not due. */
 void schm_handle_free(struct schm_handle *h);
 
@@ -43,8 +46,9 @@ static inline struct schm_handle *schm_handle_get(struct schm_handle *h)
 	return h;
 }
 
-/* The provider has answered an OPEN or DUP. */
-void schm_handle_open(struct schm_handle *h, const struct scheme_cqe *cqe);
+/* The provider has answered an OPEN or DUP, on queue home. */
+void schm_handle_open(struct schm_handle *h, struct schm_queue *home,
+		      const struct scheme_cqe *cqe);
 /* Set the readiness of all handles with this number; false: there is none. */
 bool schm_handles_event(struct schm_scheme *s, u64 number, u32 events);
 /* Wake everybody who polls a handle of the scheme. */

@@ -31,7 +31,8 @@ static void wake_users(struct schm_scheme *s)
 	spin_unlock(&s->lock);
 }
 
-void schm_scheme_kill(struct schm_scheme *s)
+/* No new opens, no more requests. False: somebody else has done it. */
+static bool scheme_stop(struct schm_scheme *s)
 {
 	unsigned int i;
 	bool first;
@@ -41,18 +42,36 @@ void schm_scheme_kill(struct schm_scheme *s)
 	if (first)
 		WRITE_ONCE(s->state, SCHM_DYING);
 	spin_unlock(&s->lock);
-	if (!first) {
-		wait_for_completion(&s->gone);
-		return;
-	}
+	if (!first)
+		return false;
 
 	for (i = 0; i < s->config.queues; i++)
 		schm_queue_fail(s->queues[i], SCHEME_RING_DEAD);
 	wake_users(s);
 	schm_handles_wake(s);
-	schm_registry_del(s);
+	return true;
+}
+
+static void scheme_gone(struct schm_scheme *s)
+{
 	WRITE_ONCE(s->state, SCHM_DEAD);
 	complete_all(&s->gone);
+}
+
+void schm_scheme_kill(struct schm_scheme *s)
+{
+	if (!scheme_stop(s)) {
+		wait_for_completion(&s->gone);
+		return;
+	}
+	schm_registry_del(s);
+	scheme_gone(s);
+}
+
+void schm_scheme_discard(struct schm_scheme *s)
+{
+	scheme_stop(s);
+	scheme_gone(s);
 }
 
 static void watch_scheme(struct schm_scheme *s)

@@ -12,6 +12,12 @@
  */
 void schm_scheme_kill(struct schm_scheme *s);
 
+/*
+ * The same for a scheme that could not be registered. Its number was known for
+ * a moment, so that somebody may have opened it.
+ */
+void schm_scheme_discard(struct schm_scheme *s);
+
 /* Look after the owners of all schemes while there are any. */
 void schm_watch_start(void);
 void schm_watch_stop(void);

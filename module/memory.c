@@ -102,5 +102,6 @@ int schm_memory_mmap(struct schm_queue *q, struct vm_area_struct *vma)
 	 * one that takes over maps them anew.
 	 */
 	schm_vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	schm_vm_flags_clear(vma, VM_MAYEXEC);
 	return vm_insert_pages(vma, vma->vm_start, q->pages, &nr);
 }

@@ -11,6 +11,8 @@
 #include "compat.h"
 #include "queue.h"
 
+#define PARK_MAX_NS	(60ULL * NSEC_PER_SEC)
+
 struct parked_result {
 	int	res;
 };
@@ -40,7 +42,7 @@ static void parked_clear_locked(struct schm_queue *q)
 	lockdep_assert_held(&q->lock);
 	q->parked.cmd = NULL;
 	put_pid(q->parked.pid);
-	q->parked.pid = NULL;
+	put_pid(q->parked.tgid);
 	cancel_delayed_work(&q->parked.timeout);
 }
 
@@ -75,6 +77,12 @@ int schm_queue_park(struct schm_queue *q, struct io_uring_cmd *cmd,
 	int ret = -EIOCBQUEUED;
 	unsigned long timeout;
 
+	/*
+	 * Nobody tells of the end of a ring, and io_uring complains of one that
+	 * has not ended after five minutes: let no command stay so long.
+	 */
+	if (!SCHM_CMD_CANCEL)
+		timeout_ns = min_not_zero(timeout_ns, PARK_MAX_NS);
 	spin_lock(&q->lock);
 	if (q->dead) {
 		ret = -ENODEV;
@@ -87,11 +95,13 @@ int schm_queue_park(struct schm_queue *q, struct io_uring_cmd *cmd,
 	} else {
 		q->parked.cmd = cmd;
 		q->parked.pid = get_task_pid(current, PIDTYPE_PID);
+		q->parked.tgid = get_pid(task_tgid(current));
 		q->parked.min_wait = min_wait;
 		q->parked.until = 0;
 		if (timeout_ns) {
-			timeout = nsecs_to_jiffies(timeout_ns) + 1;
-			q->parked.until = jiffies + timeout;
+			timeout = min_t(u64, nsecs_to_jiffies64(timeout_ns),
+					MAX_JIFFY_OFFSET / 2) + 1;
+			q->parked.until = (jiffies + timeout) ?: 1;
 			mod_delayed_work(system_wq, &q->parked.timeout, timeout);
 		}
 	}
@@ -106,8 +116,16 @@ static void park_timeout(struct work_struct *work)
 	SCHM_LATE(late);
 
 	spin_lock(&q->lock);
-	/* a later command may have been parked since this work was queued */
-	if (q->parked.until && !time_before(jiffies, q->parked.until))
+	/*
+	 * Too early: the wheel has an end, or this was queued for a command
+	 * that has gone.
+	 */
+	if (!q->parked.cmd || !q->parked.until)
+		;
+	else if (time_before(jiffies, q->parked.until))
+		mod_delayed_work(system_wq, &q->parked.timeout,
+				 q->parked.until - jiffies);
+	else
 		schm_queue_unpark_locked(q, schm_queue_ready(q), &late);
 	spin_unlock(&q->lock);
 	if (late.cmd)
@@ -155,17 +173,11 @@ void schm_queue_unpark_dying(struct schm_queue *q)
 
 void schm_queue_unpark_process(struct schm_queue *q, struct pid *tgid)
 {
-	struct task_struct *task;
 	SCHM_LATE(late);
 
 	spin_lock(&q->lock);
-	if (q->parked.cmd) {
-		rcu_read_lock();
-		task = pid_task(q->parked.pid, PIDTYPE_PID);
-		if (!task || task_tgid(task) == tgid)
-			schm_queue_unpark_locked(q, -ECANCELED, &late);
-		rcu_read_unlock();
-	}
+	if (q->parked.cmd && q->parked.tgid == tgid)
+		schm_queue_unpark_locked(q, -ECANCELED, &late);
 	spin_unlock(&q->lock);
 	if (late.cmd)
 		schm_parked_complete(late.cmd);

@@ -71,7 +71,7 @@ int schm_queue_take_tag(struct schm_queue *q, struct schm_req *req)
 		index = q->free[--q->nr_free];
 		q->tags[index].req = req;
 		/* a wake-up meant for one may have reached us awake: pass it on */
-		if (q->nr_free)
+		if (q->nr_free && wq_has_sleeper(&q->tag_wait))
 			wake_up(&q->tag_wait);
 	}
 	spin_unlock(&q->lock);
@@ -87,7 +87,8 @@ void schm_queue_drop_tag_locked(struct schm_queue *q, u32 index)
 	if (!++tag->gen)
 		tag->gen = 1;
 	q->free[q->nr_free++] = index;
-	wake_up(&q->tag_wait);
+	if (wq_has_sleeper(&q->tag_wait))
+		wake_up(&q->tag_wait);
 }
 
 u64 schm_queue_tag_locked(const struct schm_queue *q, u32 index)
@@ -160,7 +161,21 @@ bool schm_queue_submit_locked(struct schm_queue *q, struct schm_entry *entry,
 	}
 	list_add_tail(&entry->node, &q->pending);
 	WRITE_ONCE(q->client->flags, SCHEME_RING_OVERFLOW);
+	/*
+	 * The provider may have emptied the ring and looked at the flag before
+	 * it was set. Pairs with its barrier between the two.
+	 */
+	smp_mb();
+	schm_queue_flush_locked(q, late);
 	return false;
+}
+
+void schm_queue_withdraw_locked(struct schm_queue *q, struct schm_entry *entry)
+{
+	lockdep_assert_held(&q->lock);
+	list_del_init(&entry->node);
+	if (list_empty(&q->pending))
+		WRITE_ONCE(q->client->flags, 0);
 }
 
 void schm_queue_flush_slow_locked(struct schm_queue *q, struct schm_late *late)

@@ -70,6 +70,7 @@ struct schm_queue {
 	struct scheme_cqe		*cq;
 
 	/* queue->lock */
+	atomic_t		opened;		/* queue files */
 	spinlock_t		lock;
 	u32			sq_tail;	/* ours; may be read without */
 	u32			cq_head;	/* ours; may be read without */
@@ -84,6 +85,7 @@ struct schm_queue {
 	struct {
 		struct io_uring_cmd	*cmd;
 		struct pid		*pid;	/* thread that issued it */
+		struct pid		*tgid;	/* and its process */
 		u32			min_wait;
 		unsigned long		until;	/* jiffies; 0: for ever */
 		struct delayed_work	timeout;
@@ -137,6 +139,8 @@ u64 schm_queue_tag_locked(const struct schm_queue *q, u32 index);
  */
 bool schm_queue_submit_locked(struct schm_queue *q, struct schm_entry *entry,
 			      struct schm_late *late);
+/* Take back an entry that has not reached the ring. */
+void schm_queue_withdraw_locked(struct schm_queue *q, struct schm_entry *entry);
 /* Free places on the submission ring; finds a broken one. */
 u32 schm_queue_room_locked(struct schm_queue *q, struct schm_late *late);
 /* Answers posted and not yet taken; finds a broken ring. */

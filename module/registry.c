@@ -63,19 +63,6 @@ static struct schm_scheme *find_name_locked(const char *name)
 	return NULL;
 }
 
-static bool creator_full_locked(const struct schm_scheme *new)
-{
-	struct schm_scheme *s;
-	unsigned int nr = 0;
-
-	lockdep_assert_held(&names_lock);
-	if (new->config.privileged)
-		return false;
-	list_for_each_entry(s, &names, name_node)
-		nr += uid_eq(s->creator, new->creator);
-	return nr >= SCHM_USER_SCHEMES_MAX;
-}
-
 static int add_locked(struct schm_scheme *s)
 {
 	struct schm_node *node;
@@ -85,8 +72,6 @@ static int add_locked(struct schm_scheme *s)
 	lockdep_assert_held(&names_lock);
 	if (find_name_locked(s->config.name))
 		return -EEXIST;
-	if (creator_full_locked(s))
-		return -ENOSPC;
 	/* cyclic, so that a stale node does not soon lead to another scheme */
 	ret = xa_alloc_cyclic(&minors, &minor, NULL,
 			      XA_LIMIT(0, SCHM_SCHEMES_MAX - 1), &minor_next,

@@ -10,14 +10,9 @@
 #include <linux/user_namespace.h>
 
 #include "answer.h"
+#include "compat.h"
 #include "handle.h"
 #include "scheme.h"
-
-/* As wait_event_interruptible_timeout(), but one wake-up wakes one waiter. */
-#define wait_event_one_timeout(wq, condition, timeout)			\
-	___wait_event(wq, ___wait_cond_timeout(condition),		\
-		      TASK_INTERRUPTIBLE, 1, timeout,			\
-		      __ret = schedule_timeout(__ret))
 
 static struct kmem_cache *req_cache;
 
@@ -53,14 +48,23 @@ static void req_set_caller(struct schm_req *req, const struct file *file)
 	req->entry.sqe.gid = from_kgid_munged(s->user_ns, cred->egid);
 }
 
-/* Others wait behind worker threads in ways that no signal ends: bound those. */
-static unsigned long req_timeout(const struct schm_scheme *s)
+unsigned long schm_req_deadline(const struct schm_scheme *s, bool async)
 {
 	u32 ms = s->config.timeout_ms;
 
-	if (!ms && (current->flags & (PF_KTHREAD | PF_IO_WORKER)))
+	if (!ms && (async || (current->flags & (PF_KTHREAD | PF_IO_WORKER))))
 		ms = SCHM_ASYNC_TIMEOUT_MS;
-	return ms ? msecs_to_jiffies(ms) : MAX_SCHEDULE_TIMEOUT;
+	if (!ms)
+		return 0;
+	return (jiffies + msecs_to_jiffies(ms)) ?: 1;
+}
+
+/* How long it may still wait. */
+static long req_left(const struct schm_req *req)
+{
+	if (!req->deadline)
+		return MAX_SCHEDULE_TIMEOUT;
+	return max_t(long, req->deadline - jiffies, 0);
 }
 
 struct schm_req *schm_req_alloc(struct schm_handle *h, const struct file *file,
@@ -73,7 +77,7 @@ struct schm_req *schm_req_alloc(struct schm_handle *h, const struct file *file,
 		return NULL;
 	refcount_set(&req->ref, 1);
 	req->handle = schm_handle_get(h);
-	req->timeout = req_timeout(h->scheme);
+	req->deadline = schm_req_deadline(h->scheme, false);
 	INIT_LIST_HEAD(&req->entry.node);
 	INIT_LIST_HEAD(&req->cancel.node);
 	init_waitqueue_head(&req->wait);
@@ -84,13 +88,13 @@ struct schm_req *schm_req_alloc(struct schm_handle *h, const struct file *file,
 	return req;
 }
 
-void schm_req_unref(struct schm_req *req)
+void schm_req_unref(struct schm_req *req, struct schm_late *late)
 {
 	if (!refcount_dec_and_test(&req->ref))
 		return;
 	if (req->opens)
-		schm_handle_put(req->opens);
-	schm_handle_put(req->handle);
+		schm_handle_unref(req->opens, late);
+	schm_handle_unref(req->handle, late);
 	kmem_cache_free(req_cache, req);
 }
 
@@ -106,6 +110,7 @@ void schm_req_put(struct schm_req *req)
 {
 	struct schm_queue *q = req->queue;
 	bool dropped = false;
+	SCHM_LATE(late);
 
 	if (q) {
 		spin_lock(&q->lock);
@@ -116,27 +121,62 @@ void schm_req_put(struct schm_req *req)
 		spin_unlock(&q->lock);
 	}
 	if (dropped)
-		schm_req_unref(req);
-	schm_req_unref(req);
+		schm_req_unref(req, &late);
+	schm_req_unref(req, &late);
+	schm_late_run(&late);
 }
 
-/* Wait for cond; 0 when it holds, else why not. */
-#define req_wait_for(req, wq, cond, nowait)				\
+/*
+ * Signals interrupt a wait; task work of io_uring does not, except in its
+ * workers, where it is how a cancellation comes.
+ */
+static unsigned int req_notify_off(void)
+{
+	return current->flags & PF_IO_WORKER ? 0 : schm_notify_off();
+}
+
+static void req_notify_on(unsigned int flags)
+{
+	if (!(current->flags & PF_IO_WORKER))
+		schm_notify_on(flags);
+}
+
+/* Wait for cond in a state; as wait_event_interruptible_timeout(). */
+#define req_wait_event(req, wq, cond, state)				\
 ({									\
-	long left = (cond);						\
+	unsigned int notify = req_notify_off();				\
+	long woken = ___wait_event(wq, ___wait_cond_timeout(cond),	\
+				   state, 0, req_left(req),		\
+				   __ret = schedule_timeout(__ret));	\
 									\
-	if (!left && (nowait))						\
-		left = -EAGAIN;						\
-	else if (!left)							\
-		left = wait_event_one_timeout(wq, cond, (req)->timeout);	\
-	left > 0 ? 0 : left ? (int)left : -ETIMEDOUT;			\
+	req_notify_on(notify);						\
+	woken;								\
+})
+
+/* Wait for cond, one of many; 0 when it holds, else why not. */
+#define req_wait_turn(req, wq, cond, nowait)				\
+({									\
+	unsigned int notify;						\
+	long turn = (cond);						\
+									\
+	if (!turn && (nowait)) {					\
+		turn = -EAGAIN;						\
+	} else if (!turn) {						\
+		notify = req_notify_off();				\
+		turn = ___wait_event(wq, ___wait_cond_timeout(cond),	\
+				     TASK_INTERRUPTIBLE, 1,		\
+				     req_left(req),			\
+				     __ret = schedule_timeout(__ret));	\
+		req_notify_on(notify);					\
+	}								\
+	turn > 0 ? 0 : turn ? (int)turn : -ETIMEDOUT;			\
 })
 
 static int req_take_tag(struct schm_req *req, struct schm_queue *q, bool nowait)
 {
 	int index, ret;
 
-	ret = req_wait_for(req, q->tag_wait,
+	ret = req_wait_turn(req, q->tag_wait,
 			   (index = schm_queue_take_tag(q, req)) != -EAGAIN,
 			   nowait);
 	if (ret)
@@ -161,7 +201,7 @@ int schm_req_reserve(struct schm_req *req, bool nowait)
 	bool entered = false;
 	int ret;
 
-	ret = req_wait_for(req, user->wait,
+	ret = req_wait_turn(req, user->wait,
 			   !schm_scheme_alive(s) ||
 			   (entered = schm_user_try_enter(user)), nowait);
 	if (ret)
@@ -257,7 +297,7 @@ static int req_leave(struct schm_req *req, int why)
 	if (req->state != SCHM_REQ_SENT) {
 		why = 0;
 	} else if (!list_empty(&req->entry.node)) {
-		list_del_init(&req->entry.node);
+		schm_queue_withdraw_locked(q, &req->entry);
 		schm_req_end_locked(req, why, &late);
 	} else {
 		schm_req_cancel_locked(req, &late);
@@ -287,7 +327,7 @@ static bool req_cancel(struct schm_req *req)
 	spin_lock(&q->lock);
 	unseen = req->state == SCHM_REQ_SENT && !list_empty(&req->entry.node);
 	if (unseen) {
-		list_del_init(&req->entry.node);
+		schm_queue_withdraw_locked(q, &req->entry);
 		schm_req_end_locked(req, -ERESTARTSYS, &late);
 	} else if (req->state == SCHM_REQ_SENT) {
 		schm_req_cancel_locked(req, &late);
@@ -297,10 +337,7 @@ static bool req_cancel(struct schm_req *req)
 	return unseen;
 }
 
-/*
- * Was it a signal? io_uring wakes threads of ours in the same way to have its
- * task work run: that must wait, since the request cannot be taken back.
- */
+/* Was it a signal? A kernel may be unable to keep task work out of a wait. */
 static bool req_signalled(void)
 {
 	return task_sigpending(current) || (current->flags & PF_IO_WORKER);
@@ -314,9 +351,7 @@ static int req_wait_interrupted(struct schm_req *req)
 		return req_leave(req, -EINTR);
 	if (req_signalled() && req_cancel(req))
 		return 0;
-	left = ___wait_event(req->wait, ___wait_cond_timeout(schm_req_done(req)),
-			     TASK_KILLABLE, 0, req->timeout,
-			     __ret = schedule_timeout(__ret));
+	left = req_wait_event(req, req->wait, schm_req_done(req), TASK_KILLABLE);
 	if (left > 0)
 		return 0;
 	return req_leave(req, left ? -EINTR : -ETIMEDOUT);
@@ -328,8 +363,8 @@ static int req_wait(struct schm_req *req)
 
 	if (req_spin(req))
 		return 0;
-	left = wait_event_interruptible_timeout(req->wait, schm_req_done(req),
-						req->timeout);
+	left = req_wait_event(req, req->wait, schm_req_done(req),
+			      TASK_INTERRUPTIBLE);
 	if (left > 0)
 		return 0;
 	if (!left)

@@ -43,7 +43,7 @@ struct schm_req {
 	struct schm_queue	*queue;
 	u32			index;		/* of tag and slot */
 	void			*slot;
-	unsigned long		timeout;	/* jiffies */
+	unsigned long		deadline;	/* jiffies; 0 is none */
 
 	/* queue->lock */
 	enum schm_req_state	state;		/* DONE may be read without */
@@ -66,6 +66,12 @@ static inline bool schm_req_done(const struct schm_req *req)
 	return smp_load_acquire(&req->state) == SCHM_REQ_DONE;
 }
 
+/*
+ * When a request that begins now must have ended, in jiffies; 0 is never.
+ * async: others wait behind it in ways that no signal ends.
+ */
+unsigned long schm_req_deadline(const struct schm_scheme *s, bool async);
+
 int schm_req_init(void);
 void schm_req_exit(void);
 
@@ -78,7 +84,7 @@ struct schm_req *schm_req_alloc(struct schm_handle *h, const struct file *file,
 /* The client is done with the request; its slot is free, unless abandoned. */
 void schm_req_put(struct schm_req *req);
 /* Drop a reference that is not the client's. */
-void schm_req_unref(struct schm_req *req);
+void schm_req_unref(struct schm_req *req, struct schm_late *late);
 void schm_req_drop_tag_locked(struct schm_req *req);
 
 /*

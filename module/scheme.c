@@ -11,6 +11,37 @@
 
 #include "queue.h"
 
+static DEFINE_SPINLOCK(all_lock);
+static LIST_HEAD(all);		/* all_lock; from alloc to the last reference */
+
+/*
+ * Dead schemes count until their memory is free, or a creator could gather
+ * them by keeping descriptors.
+ */
+static int scheme_enlist(struct schm_scheme *s)
+{
+	struct schm_scheme *other;
+	unsigned int nr = 0;
+
+	spin_lock(&all_lock);
+	list_for_each_entry(other, &all, all_node)
+		nr += !other->config.privileged &&
+		      uid_eq(other->creator, s->creator);
+	if (s->config.privileged || nr < SCHM_USER_SCHEMES_MAX) {
+		list_add(&s->all_node, &all);
+		nr = 0;
+	}
+	spin_unlock(&all_lock);
+	return nr ? -ENOSPC : 0;
+}
+
+static void scheme_delist(struct schm_scheme *s)
+{
+	spin_lock(&all_lock);
+	list_del(&s->all_node);
+	spin_unlock(&all_lock);
+}
+
 static void scheme_free_queues(struct schm_scheme *s, unsigned int nr)
 {
 	while (nr--)
@@ -54,15 +85,22 @@ struct schm_scheme *schm_scheme_alloc(const struct schm_config *config)
 	hash_init(s->users);
 	init_completion(&s->gone);
 	INIT_LIST_HEAD(&s->name_node);
+	ret = scheme_enlist(s);
+	if (ret)
+		goto err_free;
 	ret = scheme_alloc_queues(s);
-	if (ret) {
-		kfree(s);
-		return ERR_PTR(ret);
-	}
+	if (ret)
+		goto err_delist;
 	s->pid_ns = get_pid_ns(task_active_pid_ns(current));
 	s->user_ns = get_user_ns(current_user_ns());
 	s->owner = get_pid(task_tgid(current));
 	return s;
+
+err_delist:
+	scheme_delist(s);
+err_free:
+	kfree(s);
+	return ERR_PTR(ret);
 }
 
 static void scheme_release(struct kref *ref)
@@ -74,6 +112,7 @@ static void scheme_release(struct kref *ref)
 	put_user_ns(s->user_ns);
 	put_pid_ns(s->pid_ns);
 	scheme_free_queues(s, s->config.queues);
+	scheme_delist(s);
 	kfree_rcu(s, rcu);
 }
 

@@ -76,6 +76,7 @@ struct schm_scheme {
 	struct list_head	name_node;
 	struct schm_node	*node;
 
+	struct list_head	all_node;	/* all_lock in scheme.c */
 	struct rcu_head		rcu;
 };
 

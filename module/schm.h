@@ -19,6 +19,7 @@
  *       queue->lock	spin	one queue: private ring indices, tags, request
  *				states, lists of entries, the parked command
  *         scheme->lock	spin	state, owner, table of handles, table of users
+ *   all_lock		spin	the list of all schemes; alone
  *           wait-queue locks	of handles, completions and queues; innermost
  *
  * All of it is taken in process context; no interrupt or timer comes here.

@@ -13,6 +13,7 @@
 #include "transfer.h"
 
 #include <linux/fs.h>
+#include <linux/sched/signal.h>
 #include <linux/uio.h>
 
 #include "handle.h"
@@ -26,11 +27,13 @@ struct transfer {
 	struct iov_iter		*iter;
 	u8			opcode;
 	u32			op_flags;
+	unsigned long		deadline;	/* of all pieces */
 	u64			pos;		/* of the next piece */
 	size_t			left;		/* not yet in a piece */
 	size_t			done;		/* the contiguous prefix */
 	int			error;		/* what ended it */
 	bool			last;		/* make no more pieces */
+	bool			settled;	/* done will not grow */
 
 	/* in flight, oldest first, in a ring */
 	struct {
@@ -72,6 +75,7 @@ static struct schm_req *piece_prepare(struct transfer *t)
 	req = schm_req_alloc(t->handle, t->iocb->ki_filp, t->opcode);
 	if (!req)
 		return ERR_PTR(-ENOMEM);
+	req->deadline = t->deadline;
 	ret = schm_req_reserve(req, t->nr || (t->op_flags & SCHEME_RW_NONBLOCK));
 	if (ret) {
 		schm_req_put(req);
@@ -137,7 +141,7 @@ static void transfer_pop(struct transfer *t)
 	t->nr--;
 	if (got < 0) {
 		transfer_fail(t, got);
-	} else {
+	} else if (!t->settled) {
 		if (t->opcode == SCHEME_OP_READ &&
 		    copy_to_iter(req->slot, got, t->iter) < got) {
 			transfer_fail(t, -EFAULT);
@@ -151,9 +155,17 @@ static void transfer_pop(struct transfer *t)
 	schm_req_put(req);
 }
 
-/* The result is settled; nobody waits for the pieces behind it. */
-static void transfer_drop_rest(struct transfer *t)
+/*
+ * The result is settled; what lies behind it in flight is of no interest. But
+ * the rest of a write must not land after the caller's next one: wait for it,
+ * unless the caller is leaving anyway.
+ */
+static void transfer_settle(struct transfer *t)
 {
+	t->settled = true;
+	t->last = true;
+	if (t->opcode == SCHEME_OP_WRITE && !t->error)
+		return;
 	for (; t->nr; t->nr--, t->first = (t->first + 1) % SCHM_PIPELINE)
 		schm_req_abandon(t->piece[t->first].req);
 }
@@ -167,6 +179,15 @@ static bool transfer_settled(const struct transfer *t, size_t total)
 	for (i = 0; i < t->nr; i++)
 		in_flight += t->piece[(t->first + i) % SCHM_PIPELINE].len;
 	return t->done + in_flight + t->left < total;
+}
+
+/* Somebody wants the caller: what is done is the result. */
+static bool transfer_interrupted(const struct transfer *t)
+{
+	if (!t->nr && !t->done)
+		return false;
+	return task_sigpending(current) ||
+	       ((current->flags & PF_IO_WORKER) && signal_pending(current));
 }
 
 static bool transfer_may_split(const struct transfer *t)
@@ -184,18 +205,20 @@ ssize_t schm_transfer(struct schm_handle *h, struct kiocb *iocb,
 		.iter = iter,
 		.opcode = opcode,
 		.op_flags = transfer_flags(iocb, opcode),
+		.deadline = schm_req_deadline(h->scheme, !is_sync_kiocb(iocb)),
 		.pos = iocb->ki_pos,
 		.left = total,
 	};
 	unsigned int window = transfer_may_split(&t) ? SCHM_PIPELINE : 1;
 
 	do {
+		t.last |= transfer_interrupted(&t);
 		while (!t.last && t.nr < window && transfer_push(&t))
 			t.last |= window == 1;
 		if (t.nr)
 			transfer_pop(&t);
 		if (transfer_settled(&t, total))
-			transfer_drop_rest(&t);
+			transfer_settle(&t);
 	} while (t.nr || !t.last);
 
 	iov_iter_revert(iter, total - iov_iter_count(iter) - t.done);

@@ -174,9 +174,11 @@ struct scheme_kill {
  * @reserved: zero
  *
  * The ioctl returns a queue fd (close-on-exec). A queue takes requests from
- * its first QUEUE on. One thread at a time serves a queue.
+ * its first QUEUE on; before any has been opened they gather on queue 0. When
+ * the last descriptor and mapping of a queue are gone, that queue is over and
+ * its requests end with ENODEV. One thread at a time serves a queue.
  *
- * Errors: EINVAL no such queue; ENODEV the scheme is dead.
+ * Errors: EINVAL no such queue; ENODEV the scheme, or that queue, is over.
  */
 struct scheme_queue_info {
 	__u32	index;
@@ -249,7 +251,8 @@ struct scheme_stats {
  * @timeout_ns: give up after this long and return what there is; 0 is never
  *
  * Takes every entry posted on the completion ring, then waits. Returns the
- * number of entries that wait in the submission ring. As an io_uring command
+ * number of entries that wait in the submission ring; fewer than min_wait after
+ * the timeout, or, for a command without SCHEME_F_URING_CANCEL, after a minute. As an io_uring command
  * cmd_op is SCHEME_IOC_ENTER and this struct is the 16 bytes of command.
  *
  * Errors: ENODEV the scheme is dead; EIO the ring is broken; EINTR a signal;
@@ -382,8 +385,8 @@ struct scheme_ring_provider {
 #define SCHEME_RING_NEED_WAKEUP	(1U << 0)
 /*
  * Kernel queue, client flags: entries wait because the submission ring was
- * full. A provider that does not sleep in ENTER calls it once it has taken
- * entries; one that does needs nothing.
+ * full. A provider that does not sleep in ENTER looks at it after taking
+ * entries and a full barrier, and calls ENTER; one that sleeps needs nothing.
  */
 #define SCHEME_RING_OVERFLOW	(1U << 1)
 

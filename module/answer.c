@@ -351,18 +351,24 @@ static void fail_pending_locked(struct schm_queue *q, struct schm_late *late)
 	}
 }
 
+static void queue_end_all_locked(struct schm_queue *q, int err,
+				 struct schm_late *late)
+{
+	fail_pending_locked(q, late);
+	fail_reqs_locked(q, late);
+	schm_queue_unpark_locked(q, err, late);
+	wake_up_all(&q->tag_wait);
+	wake_up_interruptible_poll(&q->sq_wait, EPOLLERR | EPOLLHUP);
+}
+
 static void queue_fail(struct schm_queue *q, u32 state, struct schm_late *late)
 {
-	int err = state & SCHEME_RING_DEAD ? -ENODEV : -EIO;
 	SCHM_LATE(mine);
 
 	spin_lock(&q->lock);
 	schm_queue_set_state_locked(q, state);
-	fail_pending_locked(q, &mine);
-	fail_reqs_locked(q, &mine);
-	schm_queue_unpark_locked(q, err, &mine);
-	wake_up_all(&q->tag_wait);
-	wake_up_interruptible_poll(&q->sq_wait, EPOLLERR | EPOLLHUP);
+	queue_end_all_locked(q, state & SCHEME_RING_DEAD ? -ENODEV : -EIO,
+			     &mine);
 	spin_unlock(&q->lock);
 	schm_late_settle(&mine, late);
 }
@@ -372,5 +378,26 @@ void schm_queue_fail(struct schm_queue *q, u32 state)
 	SCHM_LATE(late);
 
 	queue_fail(q, state, &late);
+	schm_late_run(&late);
+}
+
+void schm_queue_open(struct schm_queue *q)
+{
+	spin_lock(&q->lock);
+	q->opened++;
+	WRITE_ONCE(q->closed, false);
+	spin_unlock(&q->lock);
+}
+
+void schm_queue_close(struct schm_queue *q)
+{
+	SCHM_LATE(late);
+
+	spin_lock(&q->lock);
+	if (!--q->opened) {
+		WRITE_ONCE(q->closed, true);
+		queue_end_all_locked(q, -ENODEV, &late);
+	}
+	spin_unlock(&q->lock);
 	schm_late_run(&late);
 }

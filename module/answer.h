@@ -36,6 +36,13 @@ void schm_late_run_slow(struct schm_late *late);
  */
 void schm_late_settle(struct schm_late *mine, struct schm_late *late);
 
+/*
+ * A file of the queue comes or goes. Without any nobody can serve it: its
+ * requests end with ENODEV and new ones go to other queues.
+ */
+void schm_queue_open(struct schm_queue *q);
+void schm_queue_close(struct schm_queue *q);
+
 /* Do what was left to do; no lock is held. */
 static inline void schm_late_run(struct schm_late *late)
 {

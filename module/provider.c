@@ -22,9 +22,7 @@ static int queue_release(struct inode *inode, struct file *file)
 {
 	struct schm_queue *q = file->private_data;
 
-	/* the last of its descriptors and mappings: nobody can serve it now */
-	if (atomic_dec_and_test(&q->opened))
-		schm_queue_fail(q, SCHEME_RING_DEAD);
+	schm_queue_close(q);
 	schm_scheme_put(q->scheme);
 	return 0;
 }
@@ -110,18 +108,18 @@ static long scheme_open_queue(struct schm_scheme *s, void __user *argp)
 	    info.index >= s->config.queues)
 		return -EINVAL;
 	q = s->queues[info.index];
-	if (!schm_queue_usable(q))
+	if (!schm_scheme_alive(s))
 		return -ENODEV;
 	queue_fill_info(q, &info);
 	if (copy_to_user(argp, &info, sizeof(info)))
 		return -EFAULT;
 
 	schm_scheme_get(s);
-	atomic_inc(&q->opened);
+	schm_queue_open(q);
 	fd = anon_inode_getfd("[scheme-queue]", &queue_fops, q,
 			      O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
-		atomic_dec(&q->opened);
+		schm_queue_close(q);
 		schm_scheme_put(s);
 	} else {
 		set_bit(info.index, &s->live);

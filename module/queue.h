@@ -70,12 +70,13 @@ struct schm_queue {
 	struct scheme_cqe		*cq;
 
 	/* queue->lock */
-	atomic_t		opened;		/* queue files */
 	spinlock_t		lock;
 	u32			sq_tail;	/* ours; may be read without */
 	u32			cq_head;	/* ours; may be read without */
 	bool			dead;		/* may be read without */
 	bool			broken;		/* may be read without */
+	bool			closed;		/* may be read without */
+	unsigned int		opened;		/* queue files */
 	struct list_head	pending;	/* entries that found the ring full */
 	u16			*free;		/* stack of free tags, behind them */
 	u32			nr_free;	/* may be read without */
@@ -124,7 +125,8 @@ void schm_queue_free(struct schm_queue *q);
 /* Can it still carry requests? */
 static inline bool schm_queue_usable(const struct schm_queue *q)
 {
-	return !READ_ONCE(q->dead) && !READ_ONCE(q->broken);
+	return !READ_ONCE(q->dead) && !READ_ONCE(q->broken) &&
+	       !READ_ONCE(q->closed);
 }
 
 /* Give a free tag to req; its index, or -EAGAIN: none is free; -ENODEV. */

@@ -129,6 +129,10 @@ check:	## everything: builds, unit tests, lint, DKMS, tests in VMs (TEST=: only 
 lint:	## checkpatch, sparse, compiler warnings and shellcheck
 	+@MAKE="$(MAKE)" selftests/lint.sh $(KERNELS)
 
+.PHONY: conformance
+conformance:	## Documentation/conformance.md from the last results of 'make check'
+	@selftests/conformance.sh
+
 .PHONY: vm-ready
 vm-ready: userspace
 	@$(VM)/deps.sh

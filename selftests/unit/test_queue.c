@@ -145,6 +145,15 @@ static void step_that_spins_in_vain_sleeps(void **state)
 	assert_int_equal(fake->timeout_ns, 7000000);
 }
 
+static void step_does_not_spin_while_entries_wait_for_room(void **state)
+{
+	(void)state;
+	fake->queue.spin_ns = 60000000000;
+	fake->mem->client.flags = SCHEME_RING_OVERFLOW;
+	assert_int_equal(scheme_queue_step(&fake->queue, -1), 0);
+	assert_int_equal(fake->enters, 1);
+}
+
 static void batch_costs_one_enter(void **state)
 {
 	(void)state;
@@ -296,6 +305,7 @@ int main(void)
 		TEST(answer_to_a_spinning_client_needs_no_enter),
 		TEST(spinning_client_spares_the_step_its_enter),
 		TEST(step_that_spins_in_vain_sleeps),
+		TEST(step_does_not_spin_while_entries_wait_for_room),
 		TEST(batch_costs_one_enter),
 		TEST(full_completion_ring_is_flushed_and_tried_again),
 		TEST(full_completion_ring_of_a_dead_scheme_ends_the_reply),

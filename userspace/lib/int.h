@@ -66,6 +66,7 @@ struct scheme_queue {
 	/* the mapping; moves only in scheme_adopt() */
 	void			*mem;
 	const struct scheme_ring_kernel *kern;
+	const struct scheme_ring_client *client;
 	const struct scheme_sqe	*sqes;
 	struct scheme_cqe	*cqes;
 	const uint8_t		*poller;

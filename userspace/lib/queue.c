@@ -60,6 +60,7 @@ void queue_attach(struct scheme_queue *q, void *mem)
 	struct scheme_ring_provider *prov = (void *)(base + i->provider_off);
 
 	q->mem = mem;
+	q->client = client;
 	q->kern = (const void *)(base + i->kernel_off);
 	q->sqes = (const void *)(base + i->sq_off);
 	q->cqes = (void *)(base + i->cq_off);

@@ -281,12 +281,26 @@ static bool spin(const struct scheme_queue *q)
 	return false;
 }
 
+/*
+ * Entries wait in the kernel because the ring was full: an ENTER brings them.
+ * The kernel sets the flag and looks for room again; we have made room and then
+ * look at the flag: with a full barrier on both sides one of us sees the other.
+ */
+static bool overflown(const struct scheme_queue *q)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	return __atomic_load_n(&q->client->flags, __ATOMIC_RELAXED) &
+	       SCHEME_RING_OVERFLOW;
+}
+
 /* Nobody waits for an ENTER and there is something to do without one. */
 static bool can_go_on(const struct scheme_queue *q)
 {
 	if (atomic_load_explicit(&q->owed, memory_order_relaxed))
 		return false;
-	return ring_filled(&q->sq) || (q->spin_ns && spin(q));
+	if (ring_filled(&q->sq))
+		return true;
+	return q->spin_ns && !overflown(q) && spin(q);
 }
 
 static int wait_entry(struct scheme_queue *q, int timeout_ms)

@@ -60,7 +60,7 @@ median() {
 
 row() {
 	awk -v name="$1" -v size="$SIZE" -v n=$rounds -v speed="$2" -v base="$3" 'BEGIN {
-		printf "> | %-30s | %8d | %9.1f | %6.2f |\n", name, size * n, speed, speed / base }'
+		printf "> | %-36s | %8d | %7.1f | %5.2f |\n", name, size * n, speed, speed / base }'
 }
 
 tell "redox_scheme is loaded: $(ls -l /dev/scheme-control)"
@@ -115,9 +115,9 @@ for system in scheme kernel direct; do
 	[ "$(grep -c . /tmp/speeds.$system)" = $rounds ] || die "a measurement of $system failed"
 done
 kernel=$(median /tmp/speeds.kernel)
-echo "> | 1 MiB reads of the whole stick | MiB read | MiB/s     | ratio  |"
-echo "> |--------------------------------|----------|-----------|--------|"
+echo "> | the whole stick, in reads of 1 MiB   | MiB read |   MiB/s | ratio |"
+echo "> |--------------------------------------|----------|---------|-------|"
 row "usb-storage, /dev/sda" "$kernel" "$kernel"
 row "usb-storage, with O_DIRECT" "$(median /tmp/speeds.direct)" "$kernel"
 row "usbscsid, $node" "$(median /tmp/speeds.scheme)" "$kernel"
-tell "everything is stopped, the module will be unloaded"
+tell "the daemon is stopped, the kernel's driver has the stick again"

@@ -73,6 +73,7 @@ trap "kill $run 2>/dev/null || true" EXIT
 tail -n +1 --pid=$run -s 0.2 -F "$dir/run.log" 2>/dev/null |
 	sed -u -n '/^== demo/d; s/^> //p; /^not ok/p'
 wait $run || { tail -40 "$dir/run.log"; fail "in the VM, logs are in $logs"; }
+say "the module is unloaded and left no trace; the VM is off"
 
 say "looking into the image, from outside the VM"
 [ -s "$logs/files/new.txt" ] || fail "the VM did not say what it wrote"

@@ -86,6 +86,15 @@ host_programs() {
 	done
 }
 
+# mtools needs the C library's tables for the character sets of DOS.
+character_sets() {
+	local dir
+	[ -e "$root/usr/bin/mtools" ] || return 0
+	dir=$(dirname "$(find /usr/lib -name gconv-modules.cache | head -n 1)")
+	mkdir -p "$root$dir"
+	cp "$dir"/gconv-modules{,.cache} "$dir"/IBM{437,850}.so "$root$dir/" 2>/dev/null || true
+}
+
 is_elf() {
 	[ "$(head -c 4 "$1" | tr -d '\0')" = $'\x7fELF' ]
 }
@@ -112,6 +121,7 @@ for tree in "${trees[@]}"; do
 done
 kernel_modules
 host_programs
+character_sets
 shared_libraries || true
 
 # Not compressed: unpacking costs an emulated CPU more than copying does.

@@ -130,7 +130,7 @@ do {						\
 TEST_F(control, S4_query_tells_abi_and_features)
 {
 	const __u64 known = SCHEME_F_URING_ENTER | SCHEME_F_URING_CANCEL |
-			    SCHEME_F_BUSY_POLL | SCHEME_F_ASYNC_IO;
+			    SCHEME_F_BUSY_POLL;
 
 	EXPECT_EQ(SCHEME_ABI, self->query.abi);
 	EXPECT_EQ(SCHEME_NAME_MAX, self->query.name_max);

@@ -55,8 +55,6 @@
 #define SCHEME_F_URING_CANCEL	(1ULL << 1)
 /* scheme_create.busy_poll_us is honoured. */
 #define SCHEME_F_BUSY_POLL	(1ULL << 2)
-/* READ and WRITE through io_uring or libaio complete without a worker thread. */
-#define SCHEME_F_ASYNC_IO	(1ULL << 3)
 
 /* ---- control node: /dev/scheme-control ----------------------------------- */
 

@@ -336,6 +336,7 @@ int server_start_process(struct server *s, const struct scheme_create *create,
 	if (s->pid < 0)
 		return -errno;
 	if (!s->pid) {
+		child_set_up();
 		ret = provider_create(&s->p, create);
 		__atomic_store_n(&s->served->ready, ret ? ret : 1,
 				 __ATOMIC_RELEASE);

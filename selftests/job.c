@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -41,38 +42,52 @@ void sleep_ms(unsigned int ms)
 
 static void *job_run(void *arg)
 {
-	struct job *job = arg;
+	struct job_call *call = arg;
 	long ret;
 
-	ret = syscall(job->nr, job->arg[0], job->arg[1], job->arg[2],
-		      job->arg[3], job->arg[4], job->arg[5]);
-	job->result = ret < 0 ? -errno : ret;
-	job->ended_ms = now_ms();
-	__atomic_store_n(&job->done, 1, __ATOMIC_RELEASE);
+	ret = syscall(call->nr, call->arg[0], call->arg[1], call->arg[2],
+		      call->arg[3], call->arg[4], call->arg[5]);
+	call->result = ret < 0 ? -errno : ret;
+	call->ended_ms = now_ms();
+	__atomic_store_n(&call->done, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
-void job_syscall(struct job *job, long nr, const long arg[6])
+/* path, if there is one, takes the place of the second argument. */
+static void job_begin(struct job *job, long nr, const long arg[6],
+		      const char *path)
 {
+	struct job_call *call = calloc(1, sizeof(*call));
 	int err;
 
-	job->nr = nr;
-	memcpy(job->arg, arg, sizeof(job->arg));
-	job->done = 0;
-	err = pthread_create(&job->thread, NULL, job_run, job);
+	if (!call)
+		abort();
+	job->call = call;
+	call->nr = nr;
+	memcpy(call->arg, arg, sizeof(call->arg));
+	if (path) {
+		snprintf(call->path, sizeof(call->path), "%s", path);
+		call->arg[1] = (long)call->path;
+	}
+	err = pthread_create(&job->thread, NULL, job_run, call);
 	if (err) {
 		fprintf(stderr, "# no thread: %s\n", strerror(err));
 		abort();
 	}
 }
 
+void job_syscall(struct job *job, long nr, const long arg[6])
+{
+	job_begin(job, nr, arg, NULL);
+}
+
 #define job_start(job, nr, ...)	job_syscall(job, nr, (long[6]){ __VA_ARGS__ })
 
 void job_open(struct job *job, const char *path, int flags)
 {
-	snprintf(job->path, sizeof(job->path), "%s", path);
-	job_start(job, SYS_openat, AT_FDCWD, (long)job->path,
-		  flags | O_CLOEXEC, 0);
+	const long arg[6] = { AT_FDCWD, 0, flags | O_CLOEXEC };
+
+	job_begin(job, SYS_openat, arg, path);
 }
 
 void job_read(struct job *job, int fd, void *buf, size_t len)
@@ -113,7 +128,7 @@ void job_ioctl(struct job *job, int fd, unsigned long cmd, void *arg)
 
 bool job_done(const struct job *job)
 {
-	return __atomic_load_n(&job->done, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&job->call->done, __ATOMIC_ACQUIRE);
 }
 
 long job_wait_ms(struct job *job, unsigned int ms)
@@ -121,7 +136,8 @@ long job_wait_ms(struct job *job, unsigned int ms)
 	if (!wait_until_ms(job_done(job), ms))
 		return JOB_STUCK;
 	pthread_join(job->thread, NULL);
-	return job->result;
+	job->ended_ms = job->call->ended_ms;
+	return job->call->result;
 }
 
 long job_wait(struct job *job)
@@ -136,12 +152,19 @@ bool job_stays(const struct job *job, unsigned int ms)
 
 /* ---- processes ----------------------------------------------------------- */
 
+void child_set_up(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 pid_t child_start(int (*fn)(void *arg), void *arg)
 {
 	pid_t pid = fork();
 
-	if (!pid)
+	if (!pid) {
+		child_set_up();
 		_exit(fn(arg));
+	}
 	if (pid < 0) {
 		perror("# fork");
 		abort();

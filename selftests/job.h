@@ -15,15 +15,21 @@
 
 /* ---- threads ------------------------------------------------------------- */
 
+/* What the thread writes; not the test's, whose stack may be gone by then. */
+struct job_call {
+	long		nr;
+	long		arg[6];
+	char		path[128];
+	int		done;		/* set last */
+	long		result;
+	int64_t		ended_ms;
+};
+
 /* One system call in a thread of its own. */
 struct job {
 	pthread_t	thread;
-	long		nr;
-	long		arg[6];
-	char		path[128];	/* job_open()'s own copy */
-	int		done;		/* set last */
-	long		result;		/* or -errno; valid when done */
-	int64_t		ended_ms;	/* now_ms() at its end */
+	struct job_call	*call;
+	int64_t		ended_ms;	/* now_ms() at its end; by job_wait() */
 };
 
 /* What job_wait() returns for a call that has not come back. */
@@ -51,6 +57,8 @@ bool job_stays(const struct job *job, unsigned int ms);
 
 /* ---- processes ----------------------------------------------------------- */
 
+/* In a new child: do not outlive a test that fails. */
+void child_set_up(void);
 /* Run fn(arg) in a child, which exits with what it returns; the child's pid. */
 pid_t child_start(int (*fn)(void *arg), void *arg);
 /* The child's wait status, or -ETIMEDOUT; the child is then still there. */

@@ -349,6 +349,7 @@ static void fail_pending_locked(struct schm_queue *q, struct schm_late *late)
 		else
 			list_move_tail(&entry->node, &late->entries);
 	}
+	WRITE_ONCE(q->client->flags, 0);
 }
 
 static void queue_end_all_locked(struct schm_queue *q, int err,

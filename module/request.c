@@ -208,8 +208,11 @@ int schm_req_reserve(struct schm_req *req, bool nowait)
 		return ret;
 	if (!entered)
 		return -ENODEV;
-	q = schm_scheme_pick(s);
-	ret = q ? req_take_tag(req, q, nowait) : -ENODEV;
+	/* a queue may end while we wait for its tag; others may go on */
+	do {
+		q = schm_scheme_pick(s);
+		ret = q ? req_take_tag(req, q, nowait) : -ENODEV;
+	} while (ret == -ENODEV && q && schm_scheme_alive(s));
 	if (ret)
 		schm_user_leave(user);
 	return ret;

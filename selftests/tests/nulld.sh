@@ -25,7 +25,7 @@ start() {
 	pid=$!
 	for _ in $(seq 100); do
 		grep -q ^ready: "$log" && return 0
-		kill -0 $pid 2>/dev/null || return 1
+		kill -0 "$pid" 2>/dev/null || return 1
 		usleep 50000
 	done
 	return 1
@@ -34,16 +34,16 @@ start() {
 # ends [STATUS]: nulld ends by itself within five seconds
 ends() {
 	for _ in $(seq 100); do
-		kill -0 $pid 2>/dev/null || break
+		kill -0 "$pid" 2>/dev/null || break
 		usleep 50000
 	done
-	kill -0 $pid 2>/dev/null && return 1
-	wait $pid
+	kill -0 "$pid" 2>/dev/null && return 1
+	wait "$pid"
 	[ $? = "${1:-0}" ]
 }
 
 stopped_by() {
-	start null && kill -"$1" $pid && ends 0 && [ ! -e /dev/scheme/null ]
+	start null && kill -"$1" "$pid" && ends 0 && [ ! -e /dev/scheme/null ]
 }
 
 # refused TEXT ARGUMENT…: one line that says TEXT, and status 1
@@ -59,8 +59,8 @@ zeros() {
 		[ "$(head -c "$1" /dev/scheme/null | wc -c)" = "$1" ]
 }
 
-ok "D9_ready_line_names_the_node" start null
-ok "D9_ready_line_is_the_only_one" test "$(cat "$log")" = "ready: /dev/scheme/null"
+ok "ready_line_names_the_node" start null
+ok "ready_line_is_the_only_one" test "$(cat "$log")" = "ready: /dev/scheme/null"
 ok "node_is_its_creators_alone" test "$(stat -c %a /dev/scheme/null)" = 600
 ok "reads_are_zeros_of_full_length" zeros 1000000
 
@@ -79,7 +79,7 @@ ok "nor_with_small_reads" test \
 	"$(dd if=/dev/scheme/null bs=100 count=2000 2>/dev/null | tr -d '\0' | wc -c)" = 0
 secret 131072
 ok "nor_in_a_call" test "$(schemectl call null:x </dev/null 2>/dev/null | tr -d '\0' | wc -c)" = 0
-ok "D9_name_taken_is_one_line" refused "name taken" null
+ok "name_taken_is_one_line" refused "name taken" null
 log=$PWD/log.kill
 ok "killed_by_name_is_a_good_end" schemectl kill null
 ok "and_the_daemon_exits_with_0" ends 0
@@ -101,15 +101,15 @@ ok "busy_poll_us" attr busy_poll_us 20
 ok "timeout_ms" attr timeout_ms 5000
 ok "user_limit" attr user_limit 7
 ok "mode" test "$(stat -c %a /dev/scheme/null)" = 640
-ok "each_queue_has_a_thread" test "$(ls /proc/$pid/task | wc -l)" = 4
+ok "each_queue_has_a_thread" test "$(sed -n "s/^Threads:.//p" "/proc/$pid/status")" = 4
 ok "zeros_with_all_that" zeros 1000000
-kill $pid
+kill "$pid"
 ok "threads_end_too" ends 0
 
 ok "stream_has_no_position" start null --stream
 ok "stream_reads_zeros" zeros 1000000
-kill -9 $pid
-wait $pid 2>/dev/null
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
 ok "SIGKILL_ends_the_scheme" test ! -e /dev/scheme/null
 
 nulld --daemonize user.bg >"$log" 2>&1
@@ -134,9 +134,9 @@ nobody_gets() {
 	su nobody -c "nulld $*" >"$log" 2>&1
 	[ $? = 1 ] && [ "$(wc -l <"$log")" = 1 ] && grep -q "$text" "$log"
 }
-ok "D9_no_permission_is_one_line" nobody_gets "no permission" user.x
+ok "no_permission_is_one_line" nobody_gets "no permission" user.x
 chmod 666 /dev/scheme-control
-ok "D9_privileged_name_is_one_line" nobody_gets "not permitted.*user\." x
+ok "privileged_name_is_one_line" nobody_gets "not permitted.*user\." x
 chmod 600 /dev/scheme-control
 
 echo "1..$n"

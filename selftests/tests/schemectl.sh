@@ -90,12 +90,12 @@ ok "one_word_too_many_is_a_usage_error" usage call null: 1 2 3 4
 
 ok "echo_comes_back" test \
 	"$(/usr/examples/client user.echo:x hello)" = hello
-schemectl cat user.echo:x >"$log" 2>&1 &
+schemectl cat user.echo:x >reader 2>&1 &
 reader=$!
 usleep 300000
 ok "kill_is_quiet" says "" kill user.echo
-wait $reader
-ok "reader_is_told_that_the_provider_has_gone" grep -q "provider has gone" "$log"
+wait "$reader"
+ok "reader_is_told_that_the_provider_has_gone" grep -q "provider has gone" reader
 ok "killed_scheme_is_off_the_list" test "$(schemectl list | wc -l)" = 2
 schemectl kill null
 wait

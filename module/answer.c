@@ -64,7 +64,7 @@ void schm_late_run_slow(struct schm_late *mine)
 {
 	struct schm_entry *entry;
 	struct schm_req *req;
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	schm_late_settle(mine, &late);
 	for (;;) {
@@ -102,6 +102,7 @@ void schm_req_end_locked(struct schm_req *req, s64 result,
 static void req_end_abandoned_locked(struct schm_req *req,
 				     struct schm_late *late)
 {
+	/* as above, though nobody waits */
 	smp_store_release(&req->state, SCHM_REQ_DONE);
 	schm_req_drop_tag_locked(req);
 	list_add_tail(&req->late, &late->reqs);
@@ -211,23 +212,23 @@ static int take_value_locked(struct schm_queue *q, const struct scheme_cqe *cqe,
 	bool possible;
 
 	if (IS_ERR(req))
-		return -PTR_ERR(req);
+		return PTR_ERR(req);
 	if (!answer_well_formed(req, cqe))
-		return EINVAL;
+		return -EINVAL;
 	possible = answer_possible(req, cqe);
 	q->stats.answers++;
 	q->stats.bad_results += !possible;
 	req_answer_locked(req, cqe, possible, late);
-	return possible ? 0 : EPROTO;
+	return possible ? 0 : -EPROTO;
 }
 
 static int take_event_locked(struct schm_queue *q, const struct scheme_cqe *cqe)
 {
 	if (cqe->flags || cqe->extra || (u64)cqe->result & ~(u64)EVENT_MASK)
-		return EINVAL;
+		return -EINVAL;
 	q->stats.events++;
 	if (!schm_handles_event(q->scheme, cqe->user_data, cqe->result))
-		return ENOENT;
+		return -ENOENT;
 	return 0;
 }
 
@@ -237,14 +238,14 @@ static int take_locked(struct schm_queue *q, const struct scheme_cqe *cqe,
 	int status;
 
 	if (cqe->status)
-		status = EINVAL;
+		status = -EINVAL;
 	else if (cqe->kind == SCHEME_CQE_EVENT)
 		return take_event_locked(q, cqe);
 	else if (cqe->kind == SCHEME_CQE_VALUE)
 		status = take_value_locked(q, cqe, late);
 	else
-		status = EINVAL;
-	if (status && status != EPROTO)
+		status = -EINVAL;
+	if (status && status != -EPROTO)
 		q->stats.refused++;
 	return status;
 }
@@ -268,7 +269,7 @@ static u32 take_some_locked(struct schm_queue *q, u32 nr, struct schm_late *late
 		/* from here on only the copy: the provider may write on */
 		barrier();
 		status = take_locked(q, &cqe, late);
-		WRITE_ONCE(shared->status, status);
+		WRITE_ONCE(shared->status, -status);
 		WRITE_ONCE(q->cq_head, q->cq_head + 1);
 	} while (--nr && q->cq_head - begin < TAKE_BATCH &&
 		 cqe.kind != SCHEME_CQE_EVENT);
@@ -282,7 +283,7 @@ static void take_all(struct schm_queue *q, bool enter, bool will_sleep)
 	u32 left = q->at.cq_entries;
 
 	do {
-		SCHM_LATE(late);
+		struct schm_late late = SCHM_LATE_INIT(late);
 
 		late.will_sleep = will_sleep;
 		spin_lock(&q->lock);
@@ -313,7 +314,7 @@ void schm_answers_take(struct schm_queue *q)
 
 void schm_answers_poll(struct schm_queue *q)
 {
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	if (READ_ONCE(q->prov->cq_tail) == READ_ONCE(q->cq_head) ||
 	    !spin_trylock(&q->lock))
@@ -364,7 +365,7 @@ static void queue_end_all_locked(struct schm_queue *q, int err,
 
 static void queue_fail(struct schm_queue *q, u32 state, struct schm_late *late)
 {
-	SCHM_LATE(mine);
+	struct schm_late mine = SCHM_LATE_INIT(mine);
 
 	spin_lock(&q->lock);
 	schm_queue_set_state_locked(q, state);
@@ -376,7 +377,7 @@ static void queue_fail(struct schm_queue *q, u32 state, struct schm_late *late)
 
 void schm_queue_fail(struct schm_queue *q, u32 state)
 {
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	queue_fail(q, state, &late);
 	schm_late_run(&late);
@@ -392,7 +393,7 @@ void schm_queue_open(struct schm_queue *q)
 
 void schm_queue_close(struct schm_queue *q)
 {
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	spin_lock(&q->lock);
 	if (!--q->opened) {

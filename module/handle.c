@@ -61,7 +61,7 @@ static bool handle_send_close(struct schm_handle *h, struct schm_late *late)
 	struct schm_scheme *s = h->scheme;
 	struct schm_queue *q;
 	bool sent = false, ours = true;
-	SCHM_LATE(mine);
+	struct schm_late mine = SCHM_LATE_INIT(mine);
 
 	h->close.sqe.opcode = SCHEME_OP_CLOSE;
 	h->close.sqe.flags = SCHEME_SQE_ONEWAY;
@@ -101,7 +101,7 @@ void schm_handle_unref(struct schm_handle *h, struct schm_late *late)
 
 void schm_handle_put(struct schm_handle *h)
 {
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	schm_handle_unref(h, &late);
 	schm_late_run(&late);

@@ -113,7 +113,7 @@ static void park_timeout(struct work_struct *work)
 {
 	struct schm_queue *q = container_of(to_delayed_work(work),
 					    struct schm_queue, parked.timeout);
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	spin_lock(&q->lock);
 	/*
@@ -161,7 +161,7 @@ static bool thread_goes(struct pid *pid)
 
 void schm_queue_unpark_dying(struct schm_queue *q)
 {
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	spin_lock(&q->lock);
 	if (q->parked.cmd && thread_goes(q->parked.pid))
@@ -173,7 +173,7 @@ void schm_queue_unpark_dying(struct schm_queue *q)
 
 void schm_queue_unpark_process(struct schm_queue *q, struct pid *tgid)
 {
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	spin_lock(&q->lock);
 	if (q->parked.cmd && q->parked.tgid == tgid)

@@ -100,7 +100,7 @@ struct schm_queue {
 
 /*
  * What a holder of queue->lock leaves to be done after unlocking. Declare with
- * SCHM_LATE, fill under the lock, hand to schm_late_run() without it.
+ * SCHM_LATE_INIT, fill under the lock, hand to schm_late_run() without it.
  */
 struct schm_late {
 	struct list_head	ended;		/* wake who waits for them; one reference */
@@ -112,8 +112,7 @@ struct schm_late {
 	bool			will_sleep;	/* see schm_answers_enter() */
 };
 
-#define SCHM_LATE(name) \
-	struct schm_late name = { \
+#define SCHM_LATE_INIT(name) { \
 		.ended = LIST_HEAD_INIT((name).ended), \
 		.reqs = LIST_HEAD_INIT((name).reqs), \
 		.entries = LIST_HEAD_INIT((name).entries), \

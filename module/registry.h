@@ -3,9 +3,9 @@
 #ifndef SCHM_REGISTRY_H
 #define SCHM_REGISTRY_H
 
-#include "schm.h"
+#include <linux/fs.h>
 
-struct file_operations;
+#include "schm.h"
 
 int schm_registry_init(const struct file_operations *client_fops);
 void schm_registry_exit(void);

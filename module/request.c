@@ -110,7 +110,7 @@ void schm_req_put(struct schm_req *req)
 {
 	struct schm_queue *q = req->queue;
 	bool dropped = false;
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	if (q) {
 		spin_lock(&q->lock);
@@ -230,7 +230,7 @@ static void req_fill_sqe_locked(struct schm_req *req, u32 len)
 void schm_req_submit(struct schm_req *req, u32 len)
 {
 	struct schm_queue *q = req->queue;
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	spin_lock(&q->lock);
 	if (schm_queue_usable(q)) {
@@ -293,7 +293,7 @@ static bool req_spin(struct schm_req *req)
 static int req_leave(struct schm_req *req, int why)
 {
 	struct schm_queue *q = req->queue;
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 
 	req_stop_polling(req);
 	spin_lock(&q->lock);
@@ -324,7 +324,7 @@ void schm_req_abandon(struct schm_req *req)
 static bool req_cancel(struct schm_req *req)
 {
 	struct schm_queue *q = req->queue;
-	SCHM_LATE(late);
+	struct schm_late late = SCHM_LATE_INIT(late);
 	bool unseen;
 
 	spin_lock(&q->lock);

@@ -251,13 +251,15 @@ struct scheme_stats {
  *
  * Takes every entry posted on the completion ring, then waits. Returns the
  * number of entries that wait in the submission ring; fewer than min_wait after
- * the timeout, or, for a command without SCHEME_F_URING_CANCEL, after a minute. As an io_uring command
- * cmd_op is SCHEME_IOC_ENTER and this struct is the 16 bytes of command.
+ * the timeout, or, for a command without SCHEME_F_URING_CANCEL, after a minute.
+ * As an io_uring command cmd_op is SCHEME_IOC_ENTER and this struct is the 16
+ * bytes of command.
  *
  * Errors: ENODEV the scheme is dead; EIO the ring is broken; EINTR a signal;
  * EBUSY another command is parked on this queue; EINVAL bad argument;
- * ECANCELED (io_uring) its ring, its process or the queue fd goes away; EOPNOTSUPP (io_uring) on a
- * ring with IOPOLL, or, without SCHEME_F_URING_CANCEL, from a worker thread.
+ * ECANCELED (io_uring) its ring, its process or the queue fd goes away;
+ * EOPNOTSUPP (io_uring) on a ring with IOPOLL, or, without
+ * SCHEME_F_URING_CANCEL, from a worker thread.
  */
 struct scheme_enter {
 	__u32	min_wait;
@@ -406,7 +408,8 @@ struct scheme_ring_provider {
  * @user_data: to be copied into the answer; on a kernel queue, the tag, whose
  *	low 32 bits are the slot's index
  * @offset: per opcode
- * @addr: payload, in bytes from the start of the slots
+ * @addr: payload, in bytes from the start of the slots; on a kernel queue the
+ *	start of the tag's slot
  * @len: bytes of payload
  * @pid: thread group of the caller, in the pid namespace of the creator
  * @uid: effective uid of the caller, in the user namespace of the creator

@@ -116,6 +116,9 @@ static void do_open(struct serving *s, const struct scheme_sqe *sqe)
 		s->open[number] = true;
 		s->stream[number] = stream;
 		s->served->opens++;
+		if (s->served->opens - s->served->closes > s->served->most_open)
+			s->served->most_open = s->served->opens -
+					       s->served->closes;
 	}
 	answer(s, &cqe);
 }

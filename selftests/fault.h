@@ -38,6 +38,7 @@ struct served {
 	unsigned int	requests;
 	unsigned int	opens;		/* numbers given */
 	unsigned int	closes;
+	unsigned int	most_open;	/* numbers at a time */
 	unsigned int	cancels;
 	unsigned int	in_flight;	/* now */
 	unsigned int	most_in_flight;

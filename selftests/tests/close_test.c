@@ -201,6 +201,25 @@ TEST(S15_close_never_waits_for_a_stopped_provider)
 	server_stop(&server);
 }
 
+TEST(S15_a_close_is_seen_before_the_opens_that_come_after_it)
+{
+	struct scheme_create create;
+	struct server server;
+	int fd;
+
+	server_create_init(&create, NAME);
+	ASSERT_EQ(0, server_start_process(&server, &create, NULL));
+	for (int i = 0; i < 1000; i++) {
+		fd = open_errno(server.p.node, O_RDWR);
+		ASSERT_LE(0, fd) {
+			TH_LOG("in round %d: %s", i, strerror(-fd));
+		}
+		close(fd);
+	}
+	EXPECT_EQ(1, server.served->most_open);
+	server_stop(&server);
+}
+
 static int open_many_and_die(void *arg)
 {
 	const char *node = arg;

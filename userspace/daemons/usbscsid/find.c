@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -117,15 +118,36 @@ static bool place_matches(const struct usb_place *place,
 
 /* ---- all devices ---------------------------------------------------------- */
 
+static int ports_compare(const void *a, const void *b)
+{
+	libusb_device *const *left = a, *const *right = b;
+	char port[2][USB_PORT_SIZE];
+
+	port_print(*left, port[0], sizeof(port[0]));
+	port_print(*right, port[1], sizeof(port[1]));
+	return strverscmp(port[0], port[1]);
+}
+
+/* By port, so that "the first" is always the same one. */
+static ssize_t devices_get(libusb_context *ctx, libusb_device ***list)
+{
+	ssize_t n = libusb_get_device_list(ctx, list);
+
+	if (n < 0)
+		return usb_errno(n);
+	qsort(*list, n, sizeof(**list), ports_compare);
+	return n;
+}
+
 int usb_find(libusb_context *ctx, const struct usb_match *match,
 	     struct usb_place *place)
 {
 	libusb_device **list;
-	ssize_t n = libusb_get_device_list(ctx, &list);
+	ssize_t n = devices_get(ctx, &list);
 	int ret = -ENODEV;
 
 	if (n < 0)
-		return usb_errno(n);
+		return n;
 	for (ssize_t i = 0; i < n && ret; i++) {
 		if (!place_find(list[i], place) || !place_matches(place, match))
 			continue;
@@ -155,11 +177,11 @@ static void product_print(libusb_device *device, char *text, size_t size)
 static int list_print(libusb_context *ctx)
 {
 	libusb_device **list;
-	ssize_t n = libusb_get_device_list(ctx, &list);
+	ssize_t n = devices_get(ctx, &list);
 	int found = 0;
 
 	if (n < 0)
-		return usb_errno(n);
+		return n;
 	for (ssize_t i = 0; i < n; i++) {
 		struct usb_place place;
 		char product[128];

@@ -399,6 +399,9 @@ void schm_queue_close(struct schm_queue *q)
 	if (!--q->opened) {
 		WRITE_ONCE(q->closed, true);
 		queue_end_all_locked(q, -ENODEV, &late);
+		/* nobody maps it: entries left there name slots that are free */
+		WRITE_ONCE(q->prov->sq_head, q->sq_tail);
+		WRITE_ONCE(q->prov->cq_tail, q->cq_head);
 	}
 	spin_unlock(&q->lock);
 	schm_late_run(&late);

@@ -3,6 +3,7 @@
 #include "provider.h"
 
 #include <linux/anon_inodes.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/pid.h>
@@ -96,11 +97,31 @@ static void queue_fill_info(const struct schm_queue *q,
 
 /* ---- scheme fd ----------------------------------------------------------- */
 
+/* The file first: a queue that has been open and is not takes no requests. */
+static int queue_fd(struct schm_scheme *s, struct schm_queue *q)
+{
+	struct file *file;
+	int fd;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile("[scheme-queue]", &queue_fops, q, O_RDWR);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	schm_scheme_get(s);
+	schm_queue_open(q);
+	set_bit(q->index, &s->live);
+	fd_install(fd, file);
+	return fd;
+}
+
 static long scheme_open_queue(struct schm_scheme *s, void __user *argp)
 {
 	struct scheme_queue_info info;
 	struct schm_queue *q;
-	int fd;
 
 	if (copy_from_user(&info, argp, sizeof(info)))
 		return -EFAULT;
@@ -114,17 +135,7 @@ static long scheme_open_queue(struct schm_scheme *s, void __user *argp)
 	if (copy_to_user(argp, &info, sizeof(info)))
 		return -EFAULT;
 
-	schm_scheme_get(s);
-	schm_queue_open(q);
-	fd = anon_inode_getfd("[scheme-queue]", &queue_fops, q,
-			      O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		schm_queue_close(q);
-		schm_scheme_put(s);
-	} else {
-		set_bit(info.index, &s->live);
-	}
-	return fd;
+	return queue_fd(s, q);
 }
 
 static long scheme_copy_stats(struct schm_scheme *s, void __user *argp)

@@ -88,13 +88,21 @@ struct schm_req *schm_req_alloc(struct schm_handle *h, const struct file *file,
 	return req;
 }
 
+static void req_drop_handles(struct schm_req *req, struct schm_late *late)
+{
+	if (req->opens)
+		schm_handle_unref(req->opens, late);
+	if (req->handle)
+		schm_handle_unref(req->handle, late);
+	req->opens = NULL;
+	req->handle = NULL;
+}
+
 void schm_req_unref(struct schm_req *req, struct schm_late *late)
 {
 	if (!refcount_dec_and_test(&req->ref))
 		return;
-	if (req->opens)
-		schm_handle_unref(req->opens, late);
-	schm_handle_unref(req->handle, late);
+	req_drop_handles(req, late);
 	kmem_cache_free(req_cache, req);
 }
 
@@ -109,18 +117,25 @@ void schm_req_drop_tag_locked(struct schm_req *req)
 void schm_req_put(struct schm_req *req)
 {
 	struct schm_queue *q = req->queue;
-	bool dropped = false;
+	bool abandoned = false, had_tag = false;
 	struct schm_late late = SCHM_LATE_INIT(late);
 
 	if (q) {
 		spin_lock(&q->lock);
-		if (req->has_tag && req->state != SCHM_REQ_ABANDONED) {
+		abandoned = req->state == SCHM_REQ_ABANDONED;
+		had_tag = req->has_tag && !abandoned;
+		if (had_tag)
 			schm_req_drop_tag_locked(req);
-			dropped = true;
-		}
 		spin_unlock(&q->lock);
 	}
-	if (dropped)
+	/*
+	 * Now, not with the last reference: that may be the waker's, which has
+	 * yet to come back from waking us, and a CLOSE of ours must not come
+	 * after what we do next.
+	 */
+	if (!abandoned)
+		req_drop_handles(req, &late);
+	if (had_tag)
 		schm_req_unref(req, &late);
 	schm_req_unref(req, &late);
 	schm_late_run(&late);
@@ -168,6 +183,9 @@ static void req_notify_on(unsigned int flags)
 				     req_left(req),			\
 				     __ret = schedule_timeout(__ret));	\
 		req_notify_on(notify);					\
+		/* a wake-up may have come as the time was over: pass it on */ \
+		if (!turn)						\
+			wake_up(&(wq));					\
 	}								\
 	turn > 0 ? 0 : turn ? (int)turn : -ETIMEDOUT;			\
 })

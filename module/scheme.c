@@ -186,7 +186,7 @@ struct schm_queue *schm_scheme_pick(struct schm_scheme *s)
 
 	/* before its provider has opened a queue, requests gather on the first */
 	if (!READ_ONCE(s->live))
-		return s->queues[0];
+		return schm_queue_usable(s->queues[0]) ? s->queues[0] : NULL;
 	for (i = 0; i < nr; i++, at = (at + 1) % nr) {
 		q = s->queues[at];
 		if (test_bit(at, &s->live) && schm_queue_usable(q))

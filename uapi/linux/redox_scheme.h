@@ -174,7 +174,8 @@ struct scheme_kill {
  * The ioctl returns a queue fd (close-on-exec). A queue takes requests from
  * its first QUEUE on; before any has been opened they gather on queue 0. When
  * the last descriptor and mapping of a queue are gone its requests end with
- * ENODEV, and it takes none until it is opened again. One thread at a time
+ * ENODEV, what is on its rings is lost, and it takes none until it is opened
+ * again. One thread at a time
  * serves a queue.
  *
  * Errors: EINVAL no such queue; ENODEV the scheme is dead.

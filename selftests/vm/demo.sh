@@ -64,7 +64,7 @@ guest_script >"$dir/demo"
 say "starting the VM, with the image as its USB stick"
 # Only what the guest says about the demo; the rest is in the logs.
 selftests/vm/run.sh --kernel "$kernel" --script "$dir/demo" --usb "$image" --out "$logs" \
-	--timeout 240 --test-timeout 200 --program mcopy --program mdir \
+	--timeout 300 --test-timeout 270 --program mcopy --program mdir \
 	--program dd --program sha256sum >"$dir/run.log" 2>&1 &
 run=$!
 # shellcheck disable=SC2064 # the process is known now

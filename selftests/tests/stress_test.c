@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ struct tally {
 	unsigned int excused;
 	unsigned int wrong;
 	int last_wrong;
+	unsigned int broken;		/* schemes that a provider has ruined */
 };
 
 static struct tally *tally;
@@ -293,6 +295,104 @@ TEST_F(stress, S16_answers_of_the_worst_kind_reach_nobody_wrong)
 		TH_LOG("a client got errno %d", tally->last_wrong);
 	}
 	server_stop(&self->server);
+}
+
+/* ---- rubbish -------------------------------------------------------------- */
+
+/* A number of the kind that breaks things. */
+static uint64_t rubbish(unsigned int *seed)
+{
+	static const uint64_t edges[] = {
+		0, 1, 15, 16, 31, 32, 33, 0x7fffffff, 0x80000000, 0xffffffff,
+		0x100000000, 1ULL << 63, ~0ULL,
+	};
+
+	if (rand_r(seed) % 2)
+		return edges[rand_r(seed) % ARRAY_SIZE(edges)];
+	return (uint64_t)rand_r(seed) << 32 | rand_r(seed);
+}
+
+static void scribble(struct queue *q, unsigned int *seed)
+{
+	uint64_t value = rubbish(seed);
+	size_t at;
+
+	switch (rand_r(seed) % 8) {
+	case 0:		/* anywhere before the slots */
+		at = rand_r(seed) % q->info.slots_off & ~7UL;
+		memcpy(q->mem + at, &value, 8);
+		break;
+	case 1:		/* the indices, off by little, or back again */
+		q->prov->sq_head = q->sq_head + rand_r(seed) % 3 - 1;
+		break;
+	case 2:
+		q->prov->cq_tail = q->cq_tail + rand_r(seed) % 3 - 1;
+		break;
+	case 3:
+		q->prov->sq_head = value;
+		break;
+	case 4:
+		q->prov->cq_tail = value;
+		break;
+	default:	/* an answer, right in part */
+		at = q->cq_tail & (q->info.cq_entries - 1);
+		((uint64_t *)&q->cq[at])[rand_r(seed) % 4] = value;
+		__atomic_store_n(&q->prov->cq_tail, ++q->cq_tail,
+				 __ATOMIC_RELEASE);
+	}
+}
+
+/* Serves well for a while, and then not at all well; for ever. */
+static int scribble_for_ever(void *arg)
+{
+	unsigned int seed = (unsigned int)(long)arg;
+	struct scheme_create create;
+	struct scheme_sqe sqe;
+	struct provider p;
+	int good;
+
+	for (;;) {
+		stress_create_init(&create, &seed);
+		create.depth = 16;
+		if (provider_create(&p, &create))
+			return 1;
+		good = rand_r(&seed) % 500;
+		while (queue_enter(&p.q[0], 0, 0) >= 0) {
+			if (queue_pop(&p.q[0], &sqe)) {
+				queue_post_value(&p.q[0], sqe.user_data,
+						 rand_r(&seed) % 100);
+			} else {
+				sched_yield();
+			}
+			if (--good < 0)
+				scribble(&p.q[0], &seed);
+		}
+		provider_end(&p);
+		__atomic_add_fetch(&tally->broken, 1, __ATOMIC_RELAXED);
+	}
+}
+
+TEST_F(stress, U10_rubbish_all_over_the_rings_harms_the_scheme_only)
+{
+	int64_t end = now_ms() + SECONDS * 1000, ms;
+	pid_t pid;
+
+	clients_start();
+	pid = child_start(scribble_for_ever, (void *)(long)self->seed);
+	for (unsigned int i = 0; now_ms() < end; i++) {
+		sleep_ms(100);
+		ms = clients_kill_one(i);
+		EXPECT_LE(0, ms);
+		EXPECT_GT(1000, ms);
+	}
+	/* it is still there: nothing has ended it but ourselves */
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	child_kill(pid);
+	EXPECT_TRUE(name_is_free());
+	clients_stop();
+	/* what clients got from it may have been anything */
+	EXPECT_LT(10, tally->broken);
+	EXPECT_LT(100, tally->done + tally->excused + tally->wrong);
 }
 
 TEST_HARNESS_MAIN

@@ -119,14 +119,30 @@ static int client_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/*
+ * io_uring may call in place, with the lock of its ring held, when the file
+ * polls ready. Our caller would sleep there until the provider answers, who
+ * may need that very ring. Refuse, and a worker thread comes instead. A file
+ * with O_NONBLOCK has no worker: its provider does not keep it waiting.
+ */
+static bool client_would_block(const struct kiocb *iocb)
+{
+	return !is_sync_kiocb(iocb) && (iocb->ki_flags & IOCB_NOWAIT) &&
+	       !(iocb->ki_filp->f_flags & O_NONBLOCK);
+}
+
 static ssize_t client_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
+	if (client_would_block(iocb))
+		return -EAGAIN;
 	return schm_transfer(iocb->ki_filp->private_data, iocb, to,
 			     SCHEME_OP_READ);
 }
 
 static ssize_t client_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
+	if (client_would_block(iocb))
+		return -EAGAIN;
 	return schm_transfer(iocb->ki_filp->private_data, iocb, from,
 			     SCHEME_OP_WRITE);
 }

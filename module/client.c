@@ -125,7 +125,7 @@ static int client_release(struct inode *inode, struct file *file)
  * may need that very ring. Refuse, and a worker thread comes instead. A file
  * with O_NONBLOCK has no worker: its provider does not keep it waiting.
  */
-static bool client_would_block(const struct kiocb *iocb)
+static bool client_would_block(struct kiocb *iocb)
 {
 	return !is_sync_kiocb(iocb) && (iocb->ki_flags & IOCB_NOWAIT) &&
 	       !(iocb->ki_filp->f_flags & O_NONBLOCK);

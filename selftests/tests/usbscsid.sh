@@ -110,7 +110,7 @@ ok D9_list_has_the_disks both_listed
 ok D9_ready_when_it_can_be_used start --bus-port 2-1
 ok D6_first_line_tells_the_disk grep -q "^2-1: 46f4:0001 QEMU.*131072 blocks of 512 bytes (64 MiB)" "$log"
 ok D9_kernel_has_given_it_away test ! -e "$disk"
-ok D9_whole_disk_is_read test "$(sum $node)" = "$whole"
+ok D9_whole_disk_is_read test "$(/usr/bin/dd if=$node bs=1M 2>/dev/null | sum)" = "$whole"
 ok D9_partition_is_read test "$(schemectl cat stick:0p1 | sum)" = "$part"
 ok D9_small_reads_read_the_same test "$(/usr/bin/dd if=$node bs=4k skip=4352 count=2048 2>/dev/null | sum)" = "$part"
 

@@ -208,12 +208,21 @@ static enum session_end session_serve(struct session *s)
 
 /* ---- the end -------------------------------------------------------------- */
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
 /* What the device has begun it shall end; nothing new is taken meanwhile. */
 static void session_drain(struct session *s)
 {
-	int rounds = DRAIN_MS / DRAIN_ROUND_MS;
+	int64_t until = now_ms() + DRAIN_MS;
 
-	while (rounds-- && !pump_is_idle(&s->pump) && !session_is_unplugged(s)) {
+	while (!pump_is_idle(&s->pump) && !session_is_unplugged(s) &&
+	       now_ms() < until) {
 		usb_handle(&s->usb, DRAIN_ROUND_MS);
 		pump_work(&s->pump);
 	}
@@ -243,7 +252,8 @@ static enum session_end session_unplugged(struct session *s)
 static void session_end_scheme(struct session *s)
 {
 	pump_end(&s->pump);
-	scheme_destroy(s->daemon->scheme);
+	if (s->daemon->scheme)
+		scheme_destroy(s->daemon->scheme);
 	s->daemon->scheme = NULL;
 	disk_uninit(&s->disk);
 }
@@ -260,9 +270,8 @@ static enum session_end session_with_disk(struct session *s,
 		return SESSION_FAILED;
 	}
 	config_set(s, options);
-	if (session_create(s))
-		return SESSION_FAILED;
-	end = session_serve(s);
+	end = session_create(s) ? SESSION_FAILED : session_serve(s);
+	/* Whatever comes next, the device is not left amid a command. */
 	session_drain(s);
 	session_end_scheme(s);
 	session_flush(s);
@@ -273,7 +282,6 @@ static enum session_end session_with_usb(struct session *s,
 					 const struct session_options *options)
 {
 	void *buf[PUMP_UNITS];
-	enum session_end end;
 	int ret;
 
 	scsi_init(&s->scsi, &s->usb.transport);
@@ -291,8 +299,7 @@ static enum session_end session_with_usb(struct session *s,
 		return SESSION_FAILED;
 	}
 	pump_init(&s->pump, &s->scsi, buf, SESSION_UNIT_LEN, options->read_only);
-	end = session_with_disk(s, options);
-	return end;
+	return session_with_disk(s, options);
 }
 
 enum session_end session_run(struct daemon *d,

@@ -67,7 +67,7 @@ install_and_use() {
 in_vm() {
 	rm -f "$logs"/stick?.img
 	selftests/vm/sticks.sh "$logs" || return
-	selftests/vm/run.sh --kernel "$1" --leaks --out "$BUILD/vm/check-$1" \
+	selftests/vm/run.sh --kernel "$1" --leaks --timeout 1800 --out "$BUILD/vm/check-$1" \
 		--usb "$logs/stick0.img" --usb "$logs/stick1.img" \
 		--program mdir --program mcopy --program mdel --program flock --program bash \
 		"${tests[@]}"

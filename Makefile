@@ -97,7 +97,9 @@ uninstall:	## remove what install installed
 
 .PHONY: modules_install
 modules_install: module	## the module into the tree of the kernel it was built for
-	+@$(KBUILD) $(if $(DESTDIR),INSTALL_MOD_PATH=$(abspath $(DESTDIR))) modules_install
+	+@$(KBUILD) $(if $(DESTDIR),INSTALL_MOD_PATH=$(abspath $(DESTDIR))) \
+		$(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=) modules_install
+	$(if $(DESTDIR),,depmod $(KREL))
 
 DKMS_SOURCE = $(DESTDIR)/usr/src/redox-scheme-$(VERSION)
 

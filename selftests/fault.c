@@ -249,12 +249,12 @@ static void do_entry(struct serving *s, const struct scheme_sqe *sqe)
 	do_request(s, sqe);
 }
 
-static int serve_loop(struct serving *s, const volatile int *stop)
+static int serve_loop(struct serving *s, const int *stop)
 {
 	struct scheme_sqe sqe;
 	int ret;
 
-	while (!*stop) {
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
 		while (queue_pop(s->q, &sqe))
 			do_entry(s, &sqe);
 		/* nothing more comes while all that came is held back */
@@ -267,7 +267,7 @@ static int serve_loop(struct serving *s, const volatile int *stop)
 }
 
 int serve(struct provider *p, const struct faults *faults,
-	  struct served *served, const volatile int *stop)
+	  struct served *served, const int *stop)
 {
 	struct serving *s = calloc(1, sizeof(*s));
 	int ret = -ENOMEM;
@@ -359,7 +359,7 @@ void server_stop(struct server *s)
 		child_reap(s->pid);
 		return;
 	}
-	s->stop = 1;
+	__atomic_store_n(&s->stop, 1, __ATOMIC_RELAXED);
 	do_ioctl(s->p.fd, SCHEME_IOC_DESTROY, NULL);
 	pthread_join(s->thread, NULL);
 	provider_end(&s->p);

@@ -47,13 +47,13 @@ struct served {
 
 /* Serve queue 0 until the scheme dies or *stop; returns why, 0 or -errno. */
 int serve(struct provider *p, const struct faults *faults,
-	  struct served *served, const volatile int *stop);
+	  struct served *served, const int *stop);
 
 struct server {
 	struct provider	p;
 	struct faults	faults;
 	struct served	*served;
-	volatile int	stop;
+	int		stop;		/* atomic */
 	pthread_t	thread;		/* if pid is 0 */
 	pid_t		pid;
 };

@@ -81,8 +81,6 @@ void job_syscall(struct job *job, long nr, const long arg[6])
 	job_begin(job, nr, arg, NULL);
 }
 
-#define job_start(job, nr, ...)	job_syscall(job, nr, (long[6]){ __VA_ARGS__ })
-
 void job_open(struct job *job, const char *path, int flags)
 {
 	const long arg[6] = { AT_FDCWD, 0, flags | O_CLOEXEC };

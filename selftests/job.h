@@ -36,6 +36,9 @@ struct job {
 #define JOB_STUCK	(-100000L)
 
 void job_syscall(struct job *job, long nr, const long arg[6]);
+/* The same with the call's arguments, as numbers. */
+#define job_start(job, nr, ...) \
+	job_syscall(job, nr, (const long [6]) { __VA_ARGS__ })
 void job_open(struct job *job, const char *path, int flags);
 void job_read(struct job *job, int fd, void *buf, size_t len);
 void job_pread(struct job *job, int fd, void *buf, size_t len, off_t offset);

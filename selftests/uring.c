@@ -39,8 +39,12 @@ struct io_uring_sqe *uring_prep_enter(struct io_uring *ring, struct queue *q,
 int uring_enter(struct io_uring *ring, struct queue *q, uint32_t min_wait,
 		unsigned int timeout_ms, uint64_t user_data)
 {
+	int ret;
+
 	uring_prep_enter(ring, q, min_wait, timeout_ms, user_data);
-	return io_uring_submit(ring);
+	ret = io_uring_submit(ring);
+	/* where a thread of the kernel's takes them, older ones count, too */
+	return ret > 1 ? 1 : ret;
 }
 
 long uring_wait_ms(struct io_uring *ring, uint64_t user_data, unsigned int ms)

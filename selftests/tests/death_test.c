@@ -278,7 +278,7 @@ FIXTURE_SETUP(provider)
 	for (int i = 0; i < WAITERS; i++)
 		job_pread(&self->jobs[i], self->fd, &self->bytes[i], 1, i);
 	self->pfd = (struct pollfd){ .fd = self->fd, .events = POLLPRI };
-	job_syscall(&self->poller, SYS_poll, (long[6]){ (long)&self->pfd, 1, -1 });
+	job_start(&self->poller, SYS_poll, (long)&self->pfd, 1, -1);
 	EXPECT_TRUE(wait_until(self->server.served->in_flight >= 4 &&
 			       self->server.served->in_flight <= 56 &&
 			       scheme_attr(NAME, "in_flight") >= 4));

@@ -204,8 +204,8 @@ TEST_F(file, S8_synchronous_writes_are_told)
 		close(fd);
 		queue_expect(self->q, &self->sqe, SCHEME_OP_CLOSE);
 	}
-	job_syscall(&self->job, SYS_pwritev2,
-		    (long[6]){ self->positioned, (long)&iov, 1, 5, 0, RWF_DSYNC });
+	job_start(&self->job, SYS_pwritev2, self->positioned, (long)&iov, 1, 5,
+		  0, RWF_DSYNC);
 	EXPECT_REQUEST(SCHEME_OP_WRITE, 1, 5, 1, SCHEME_RW_DSYNC, 1);
 }
 

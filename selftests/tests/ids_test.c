@@ -130,9 +130,10 @@ static int uring_reads(void *arg)
 	if (io_uring_queue_init(8, &ring, 0) ||
 	    io_uring_queue_init(8, &polled, IORING_SETUP_SQPOLL))
 		return 1;
-	if (setresuid(-1, 3000, 0) ||
-	    (personality = io_uring_register_personality(&ring)) < 0 ||
-	    setresuid(-1, 0, -1))
+	if (setresuid(-1, 3000, 0))
+		return 2;
+	personality = io_uring_register_personality(&ring);
+	if (personality < 0 || setresuid(-1, 0, -1))
 		return 2;
 	if (setresgid(-1, 2000, -1) || setresuid(-1, 1000, 0))
 		return 3;

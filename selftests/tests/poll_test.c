@@ -89,7 +89,7 @@ TEST_F(poll, E8_an_event_wakes_a_sleeping_poll)
 	struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
 	struct job job;
 
-	job_syscall(&job, SYS_poll, (long[6]){ (long)&pfd, 1, -1 });
+	job_start(&job, SYS_poll, (long)&pfd, 1, -1);
 	EXPECT_TRUE(job_stays(&job, 50));
 	/* not what it waits for */
 	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLOUT));
@@ -175,7 +175,7 @@ TEST_F(poll, E8_death_of_the_provider_is_ERR_and_HUP)
 	struct job job;
 
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd, &event));
-	job_syscall(&job, SYS_poll, (long[6]){ (long)&pfd, 1, -1 });
+	job_start(&job, SYS_poll, (long)&pfd, 1, -1);
 	EXPECT_TRUE(job_stays(&job, 50));
 	ASSERT_EQ(0, do_ioctl(self->p.fd, SCHEME_IOC_DESTROY, NULL));
 	EXPECT_EQ(1, job_wait(&job));

@@ -2,10 +2,6 @@
 /*
  * nulld: a scheme that swallows writes and answers reads with zeros, for tests
  * and for measuring everything but the provider.
- *
- * A slot is zeroed once, by the module. What a client then puts there, by a
- * write, a path or a call, makes its beginning dirty, and a read wipes only
- * that. So a read that follows reads touches no memory.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,65 +15,7 @@ enum {
 struct nulld {
 	struct daemon	daemon;
 	bool		stream;
-	unsigned int	queues;
-	uint32_t	**dirty;	/* [queue][slot]: bytes; the queue's thread */
 };
-
-/* ---- dirty slots ---------------------------------------------------------- */
-
-static uint32_t *dirty_of(const struct scheme_req *req)
-{
-	const struct nulld *n = scheme_user(scheme_req_scheme(req));
-	const struct scheme_sqe *sqe = scheme_req_sqe(req);
-
-	return &n->dirty[scheme_queue_index(scheme_req_queue(req))]
-			[(uint32_t)sqe->user_data];
-}
-
-/* The request brought a payload, which the library may have ended with a NUL. */
-static void soil(const struct scheme_req *req)
-{
-	uint32_t *dirty = dirty_of(req);
-
-	if (scheme_req_sqe(req)->len > *dirty)
-		*dirty = scheme_req_sqe(req)->len;
-}
-
-static void wipe(const struct scheme_req *req, void *buf, uint32_t len)
-{
-	uint32_t *dirty = dirty_of(req);
-
-	if (!*dirty)
-		return;
-	if (len < *dirty) {
-		memset(buf, 0, len);
-	} else {
-		memset(buf, 0, *dirty);
-		*dirty = 0;
-	}
-}
-
-static bool alloc_dirty(struct nulld *n)
-{
-	struct scheme *s = n->daemon.scheme;
-
-	n->queues = scheme_queues(s);
-	n->dirty = calloc(n->queues, sizeof(*n->dirty));
-	for (unsigned int i = 0; n->dirty && i < n->queues; i++) {
-		n->dirty[i] = calloc(scheme_queue_depth(scheme_queue(s, i)),
-				     sizeof(**n->dirty));
-		if (!n->dirty[i])
-			return false;
-	}
-	return n->dirty;
-}
-
-static void free_dirty(struct nulld *n)
-{
-	for (unsigned int i = 0; n->dirty && i < n->queues; i++)
-		free(n->dirty[i]);
-	free(n->dirty);
-}
 
 /* ---- the scheme ----------------------------------------------------------- */
 
@@ -85,7 +23,6 @@ static void reply_open(struct scheme_req *req)
 {
 	const struct nulld *n = scheme_user(scheme_req_scheme(req));
 
-	soil(req);
 	scheme_reply_open(req, 0, n->stream ? 0 : SCHEME_CQE_F_POSITIONED, 0);
 }
 
@@ -106,7 +43,7 @@ static void null_read(struct scheme_req *req, uint64_t handle, void *buf,
 		      uint32_t len, uint64_t offset)
 {
 	(void)handle, (void)offset;
-	wipe(req, buf, len);
+	memset(buf, 0, len);
 	scheme_reply(req, len);
 }
 
@@ -114,7 +51,6 @@ static void null_write(struct scheme_req *req, uint64_t handle, const void *buf,
 		       uint32_t len, uint64_t offset)
 {
 	(void)handle, (void)buf, (void)offset;
-	soil(req);
 	scheme_reply(req, len);
 }
 
@@ -124,8 +60,7 @@ static void null_call(struct scheme_req *req, uint64_t handle,
 		      void *out, uint32_t out_len)
 {
 	(void)handle, (void)word, (void)in, (void)in_len;
-	soil(req);
-	wipe(req, out, out_len);
+	memset(out, 0, out_len);
 	scheme_reply_call(req, 0, out_len);
 }
 
@@ -176,14 +111,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int run(struct nulld *n)
-{
-	if (alloc_dirty(n))
-		return daemon_serve(&n->daemon);
-	daemon_say(0, "not enough memory");
-	return -1;
-}
-
 int main(int argc, char **argv)
 {
 	const struct argp_child children[] = { { &daemon_argp, 0, NULL, 0 }, { 0 } };
@@ -202,8 +129,6 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	err = daemon_create(&n.daemon, &null_ops, sizeof(null_ops), &n);
 	if (!err)
-		err = run(&n);
-	err = daemon_end(&n.daemon, err);
-	free_dirty(&n);
-	return err;
+		err = daemon_serve(&n.daemon);
+	return daemon_end(&n.daemon, err);
 }

@@ -194,6 +194,8 @@ int scheme_reply(struct scheme_req *req, int64_t result);
 /*
  * Answer an open or dup. flags: SCHEME_CQE_F_POSITIONED for a file with
  * offsets; SCHEME_CQE_F_EVENTS if events is its first readiness (EPOLL*).
+ * -EINVAL: the handle is above INT64_MAX, or flags above UINT16_MAX; the
+ * request has been answered with EIO.
  */
 int scheme_reply_open(struct scheme_req *req, uint64_t handle,
 		      unsigned int flags, uint32_t events);

@@ -41,8 +41,11 @@ int scheme_reply_open(struct scheme_req *req, uint64_t handle,
 		.extra = flags & SCHEME_CQE_F_EVENTS ? events : 0,
 	};
 
-	if (handle > INT64_MAX || flags > UINT16_MAX)
+	/* the client must not hang for our mistake */
+	if (handle > INT64_MAX || flags > UINT16_MAX) {
+		scheme_reply(req, -EIO);
 		return -EINVAL;
+	}
 	return answer(req, &cqe);
 }
 

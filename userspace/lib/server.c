@@ -390,6 +390,9 @@ int scheme_run(struct scheme *s, const volatile int *stop)
 	}
 	while (!*stop && (ret >= 0 || ret == -EINTR))
 		ret = run_round(s, fds, stop);
+	/* what the last callbacks answered must not be lost with the scheme */
+	for (unsigned int i = 0; i < s->nr_queues; i++)
+		scheme_queue_flush(&s->queues[i]);
 	free(fds);
 	return ret == -EINTR || ret > 0 ? 0 : ret;
 }

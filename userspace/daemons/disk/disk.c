@@ -399,10 +399,14 @@ static void op_fsync(struct scheme_req *req, uint64_t number, bool data_only)
 	const struct disk_io io = { .op = DISK_FLUSH };
 
 	(void)data_only;
-	if (handle_of(number)->may_write)
-		request_submit(req, &io);
-	else
+	/*
+	 * On a handle for reading, too: sync(1) has no other, and who wrote has
+	 * closed, since opens are exclusive.
+	 */
+	if (handle_of(number)->list || disk_of(req)->backend->read_only)
 		scheme_reply(req, 0);
+	else
+		request_submit(req, &io);
 }
 
 static void op_cancel(struct scheme_req *req)

@@ -245,6 +245,20 @@ static void D8_merged_failure_is_split(void **state)
 	assert_int_equal(disk.seen[0x28], 4);
 }
 
+static void D5_dead_device_is_not_asked_for_each_request(void **state)
+{
+	(void)state;
+	for (int i = 0; i < FAKE_COMMANDS; i++)
+		disk.fake.fault[i] = FAULT_CSW_TAG;
+	disk.fake.commands = 0;
+	for (int i = 0; i < 3; i++)
+		submit(&req[i], DISK_READ, 100 + 8 * i, 8);
+	settle();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(req[i].error, -EIO);
+	assert_int_equal(disk.fake.commands, BOT_ATTEMPTS);
+}
+
 static void D8_bad_block_is_its_own_requests_error(void **state)
 {
 	(void)state;
@@ -486,6 +500,7 @@ int main(void)
 		TEST(D8_what_is_read_ahead_does_not_outlive_a_write),
 		TEST(D8_failure_ahead_is_not_the_readers),
 		TEST(D8_merged_failure_is_split),
+		TEST(D5_dead_device_is_not_asked_for_each_request),
 		TEST(D8_bad_block_is_its_own_requests_error),
 		TEST(D8_split_requests_stay_before_those_that_came_after),
 		TEST(D5_fault_at_work_is_not_seen_by_clients),

@@ -291,6 +291,13 @@ static void unit_split(struct pump *pump, struct pump_unit *unit)
 	queue_put_back(pump, unit->ios, unit->tail);
 }
 
+/* Would its requests fare better alone? Not when no command gets through. */
+static bool unit_is_worth_a_split(const struct pump_unit *unit)
+{
+	return !unit->cmd.bot.error && unit->ios &&
+	       (unit->ios->next || unit->is_ahead);
+}
+
 static void unit_failed(struct pump *pump, struct pump_unit *unit, int error)
 {
 	unit->state = PUMP_FREE;
@@ -299,7 +306,7 @@ static void unit_failed(struct pump *pump, struct pump_unit *unit, int error)
 	if (error == -ENODEV || error == -ENOMEDIUM) {
 		unit_answer(unit, error);
 		pump_end(pump);
-	} else if (unit->ios && (unit->ios->next || unit->is_ahead)) {
+	} else if (unit_is_worth_a_split(unit)) {
 		unit_split(pump, unit);
 	} else {
 		unit_answer(unit, error);

@@ -16,8 +16,9 @@
  * which the reads to come are answered. What has been read ahead is forgotten
  * when a write to it comes: the disk is ours alone, nobody else can change it.
  *
- * When a merged command fails, its requests are repeated one by one, so that
- * each gets its own error; what fails ahead is read again when it is asked for.
+ * When the device refuses a merged command, its requests are repeated one by
+ * one, so that each gets its own error; what fails ahead is read again when it
+ * is asked for.
  */
 #ifndef USBSCSID_PUMP_H
 #define USBSCSID_PUMP_H

@@ -37,6 +37,10 @@ static void say_open_error(const struct usb *usb, int err, const char *held_name
 {
 	const char *port = usb->place.port;
 
+	if (!*port) {
+		daemon_say(err, "cannot look at the USB devices");
+		return;
+	}
 	switch (err) {
 	case -EACCES:
 		daemon_say(0, "no permission for the USB device %s: be root, or get write access to its node in /dev/bus/usb",
@@ -100,6 +104,8 @@ static void say_no_flush(struct session *s)
 
 static int buffers_alloc(struct session *s, void *at[PUMP_UNITS])
 {
+	bool all_lent = true;
+
 	for (int i = 0; i < PUMP_UNITS; i++) {
 		int ret = usb_buffer_alloc(&s->usb, &s->buffer[i],
 					   SESSION_UNIT_LEN);
@@ -107,9 +113,10 @@ static int buffers_alloc(struct session *s, void *at[PUMP_UNITS])
 		if (ret)
 			return ret;
 		at[i] = s->buffer[i].at;
+		all_lent &= s->buffer[i].is_lent;
 	}
-	if (!s->buffer[0].is_lent)
-		daemon_say(0, "the kernel lends no transfer memory: data is copied once more");
+	if (!all_lent)
+		daemon_say(0, "the kernel lends too little transfer memory, so data is copied once more; raise usbcore.usbfs_memory_mb");
 	return 0;
 }
 

@@ -12,7 +12,9 @@ override BUILD := $(B)
 export BUILD
 
 # KERNEL= restricts to one kernel, TEST= to some tests.
-KERNELS	:= $(or $(KERNEL),6.1 6.12)
+KERNELS	:= $(or $(KERNEL),6.1 6.12 debug)
+# The debug kernel takes no part where a stock kernel is the point.
+STOCK	:= $(filter-out debug,$(KERNELS))
 ONE	:= $(or $(KERNEL),6.1)
 TEST	?=
 
@@ -28,7 +30,7 @@ help:	## this list
 	@echo "redox-scheme $(VERSION): targets"
 	@sed -n 's/^\([a-z_-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r t d; do printf '  %-16s %s\n' "$$t" "$$d"; done
-	@echo "variables: KERNEL=6.1|6.12 TEST='name ...' KDIR= DESTDIR= PREFIX= BUILD="
+	@echo "variables: KERNEL=6.1|6.12|debug TEST='name ...' KDIR= DESTDIR= PREFIX= BUILD="
 
 .PHONY: deps
 deps:	## install the Debian packages that all this needs (as root)
@@ -119,7 +121,7 @@ dkms-remove:	## and take it away again
 	rm -rf $(DKMS_SOURCE)
 
 dkms-check:	## prove 'dkms build' against the kernels, in private directories
-	@selftests/dkms.sh $(KERNELS)
+	@selftests/dkms.sh $(STOCK)
 
 # ---- proving -----------------------------------------------------------------
 
@@ -129,7 +131,12 @@ check:	## everything: builds, unit tests, lint, DKMS, tests in VMs (TEST=: only 
 
 .PHONY: lint
 lint:	## checkpatch, sparse, compiler warnings and shellcheck
-	+@MAKE="$(MAKE)" selftests/lint.sh $(KERNELS)
+	+@MAKE="$(MAKE)" selftests/lint.sh $(STOCK)
+
+.PHONY: coverage
+coverage:	## the tests on the debug kernel, and what they ran of the module
+	+@MAKE="$(MAKE)" selftests/check.sh --kernel debug --vm-only
+	@selftests/coverage.sh --write
 
 .PHONY: conformance
 conformance:	## Documentation/conformance.md from the last results of 'make check'

@@ -1,18 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Runs everything that proves the project, step by step, and adds up what the steps say.
-# usage: check.sh --kernel 6.1|6.12... [TESTNAME...]     names: only these tests, in VMs
+# usage: check.sh --kernel 6.1|6.12|debug... [--vm-only] [TESTNAME...]
+#   --vm-only  not what runs on this machine      names: only these tests, in VMs
 # The last line is 'N passed, N failed, N skipped'; exits 0 only without a failure.
 set -euo pipefail
 . "$(dirname "$0")/vm/common.sh"
 
 cd "$ROOT"
-kernels=() tests=()
+kernels=() stock=() tests=() here=1
 while [ $# -gt 0 ]; do
 	case $1 in
-	--kernel) kernels+=("$2"); shift ;;
+	--kernel)
+		kernels+=("$2")
+		# The debug kernel takes no part where a kernel as users have it is the point.
+		[ "$2" = debug ] || stock+=("$2")
+		shift
+		;;
+	--vm-only) here='' ;;
 	-*) die "unknown option $1" ;;
-	*) tests+=("$1") ;;
+	*) tests+=("$1"); here='' ;;
 	esac
 	shift
 done
@@ -84,14 +91,17 @@ if step "userspace" "$make" --no-print-directory userspace &&
 else
 	ready=()
 fi
-if [ ${#tests[@]} = 0 ]; then
+if [ "$here" ]; then
 	step "install" install_and_use || true
 	step "unit tests" "$make" --no-print-directory unit || true
-	step "lint" selftests/lint.sh "${kernels[@]}" || true
-	step "dkms" selftests/dkms.sh "${kernels[@]}" || true
+	step "lint" selftests/lint.sh "${stock[@]}" || true
+	[ ${#stock[@]} = 0 ] || step "dkms" selftests/dkms.sh "${stock[@]}" || true
 fi
 for kernel in "${ready[@]}"; do
 	step "tests in a VM with $kernel" in_vm "$kernel" || true
+	if [ "$kernel" = debug ] && [ ${#tests[@]} = 0 ]; then
+		step "coverage" selftests/coverage.sh || true
+	fi
 done
 [ ${#broken[@]} = 0 ] || printf 'failed: %s\n' "${broken[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -32,6 +32,7 @@ awk -v columns="${columns[*]}" '
 		id = substr(name, 1, index(name, "_") - 1)
 		result = line ~ /^not ok/ ? "fail" : line ~ /# SKIP/ ? "skip" : "pass"
 		if (!((id, name) in seen)) { seen[id, name] = 1; test[id, ++tests[id]] = name }
+		if (result == "pass") passes[id]++
 		old = state[name, file - 1]
 		if (old == "" || result == "fail" || (old == "skip" && result == "pass"))
 			state[name, file - 1] = result
@@ -50,7 +51,8 @@ awk -v columns="${columns[*]}" '
 				print ""
 			}
 			for (t = 1; t <= tests[id]; t++) {
-				printf "| %s | %s | `%s` |", t == 1 ? id : "", t == 1 ? demand[id] : "", test[id, t]
+				printf "| %s | %s | `%s` |", t == 1 ? id : "", t > 1 ? "" :
+					demand[id] (passes[id] ? "" : " **(no test passes)**"), test[id, t]
 				for (c = 1; c <= n; c++) printf " %s |", (test[id, t], c) in state ? state[test[id, t], c] : "-"
 				print ""
 			}

@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Static checks: checkpatch on the module and its interface, sparse and extra compiler
 # warnings for each kernel, shellcheck on every script. Prints TAP and a line of counts.
-# usage: lint.sh 6.1|6.12...
+# usage: lint.sh [6.1|6.12...]
 set -euo pipefail
 . "$(dirname "$0")/vm/common.sh"
 
 cd "$ROOT"
-[ $# -gt 0 ] || die "usage: lint.sh 6.1|6.12..."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0 skipped=0

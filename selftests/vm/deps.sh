@@ -1,20 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Installs the Debian packages that building, the VM and the tests need.
-# usage: deps.sh [--all]     --all: also what only 'make check' and 'make lint' use
+# usage: deps.sh [--all | --debug]
+#   --all    also what only 'make check' and 'make lint' use
+#   --debug  also what the debug kernel is compiled with
 # Asks the package manager only for what is missing, so a second run needs no network.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod binutils liburing-dev libusb-1.0-0-dev libjson-c-dev)
 vm=(qemu-system-x86 busybox-static cpio xz-utils zstd mtools dosfstools)
-all=(dkms sparse shellcheck perl fdisk libcmocka-dev)
+# the debug kernel: compiled here
+kernel=(flex bison bc libelf-dev perl)
+all=(dkms sparse shellcheck fdisk libcmocka-dev)
 
 packages=("${build[@]}" "${vm[@]}")
 case ${1:-} in
---all) packages+=("${all[@]}") ;;
+--all) packages+=("${kernel[@]}" "${all[@]}") ;;
+--debug) packages+=("${kernel[@]}") ;;
 '') ;;
-*) die "usage: deps.sh [--all]" ;;
+*) die "usage: deps.sh [--all | --debug]" ;;
 esac
 
 missing=()

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Fetches one of Debian's kernels, with modules and headers, into the user's cache.
-# usage: eval "$(kernel.sh 6.1|6.12)"
+# usage: eval "$(kernel.sh 6.1|6.12|debug)"     debug: built here, see debug-kernel.sh
 #
 # Prints lines for the shell:
 #   KREL     the release, as uname -r says it      VMLINUZ  the image, as packaged
@@ -16,7 +16,8 @@ set -euo pipefail
 case ${1:-} in
 6.1) meta=linux-image-amd64 ;;
 6.12) meta=linux-image-6.12-amd64 ;;
-*) die "usage: kernel.sh 6.1|6.12" ;;
+debug) exec "$(dirname "$0")/debug-kernel.sh" ;;
+*) die "usage: kernel.sh 6.1|6.12|debug" ;;
 esac
 series=$1
 need apt-cache apt-get dpkg-deb depmod

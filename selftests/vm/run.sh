@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Boots a Debian kernel in QEMU with our module, programs and tests, and says how it went.
-# usage: run.sh --kernel 6.1|6.12 [option]... [TESTNAME...]
+# usage: run.sh --kernel 6.1|6.12|debug [option]... [TESTNAME...]
 #   --script FILE      run this script instead of the tests
 #   --shell            a prompt inside the VM instead of the tests
 #   --usb IMAGE        put a USB stick with this content in; may be repeated
@@ -9,7 +9,7 @@
 #   --module NAME      load this module of the kernel first; may be repeated
 #   --have-module NAME take it along only, for modprobe inside; may be repeated
 #   --timeout SECONDS  for the whole run (900)      --test-timeout SECONDS  for one test (120)
-#   --mem SIZE         memory of the VM (1G)        --append ARGS           to the kernel's command line
+#   --mem SIZE         memory of the VM (1G, 3G)    --append ARGS           to the kernel's command line
 #   --qemu ARGS        more arguments for QEMU      --out DIR               logs and files of the run
 #   --leaks            make the kernel remember who allocates, to find what the module leaks
 #   --stage DIR        tree for the VM's root (build/stage)
@@ -19,9 +19,10 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 here=$(dirname "$(readlink -f "$0")")
-kernel='' mode=tests script='' timeout=900 test_timeout=120 mem=1G append='' out=''
+kernel='' mode=tests script='' timeout=900 test_timeout=120 mem='' append='' out=''
 stage=$BUILD/stage ko='' sticks=() programs=() modules=() extra=() qemu_args=() tests=()
 command_line=("$@")
+leaks=''
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -36,7 +37,7 @@ while [ $# -gt 0 ]; do
 	--test-timeout) test_timeout=$2 ;;
 	--mem) mem=$2 ;;
 	--append) append+=" $2" ;;
-	--leaks) append+=' slub_debug=U,kmalloc-*'; set -- "$1" "$@" ;;
+	--leaks) leaks=1; set -- "$1" "$@" ;;
 	--qemu) read -ra words <<<"$2"; qemu_args+=("${words[@]}") ;;
 	--out) out=$2 ;;
 	--stage) stage=$2 ;;
@@ -46,7 +47,15 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 2
 done
-[ "$kernel" ] || die "which kernel? --kernel 6.1 or --kernel 6.12"
+[ "$kernel" ] || die "which kernel? --kernel 6.1, 6.12 or debug"
+# Under its checkers everything takes longer and needs more memory; kmemleak finds leaks.
+slow=1
+if [ "$kernel" = debug ]; then
+	slow=4 mem=${mem:-3G} leaks=''
+	timeout=$((timeout * slow))
+	append+=' kmemleak=on'
+fi
+[ ! "$leaks" ] || append+=' slub_debug=U,kmalloc-*'
 need qemu-system-x86_64
 # shellcheck disable=SC2034 # some are not used here
 KREL='' KPKG='' VMLINUZ='' VMLINUX='' MODDIR='' KDIR='' SYMVERS=''
@@ -70,8 +79,8 @@ if [ "$ko" != none ]; then
 fi
 
 settings() {
-	printf '%s=%q\n' MODE "$mode" TESTS "${tests[*]}" MODULES "${modules[*]}" \
-		STICKS ${#sticks[@]} TEST_TIMEOUT "$test_timeout" TERMINAL "${TERM:-dumb}"
+	printf '%s=%q\n' KERNEL "$kernel" MODE "$mode" TESTS "${tests[*]}" MODULES "${modules[*]}" \
+		STICKS ${#sticks[@]} TEST_TIMEOUT "$test_timeout" SLOW "$slow" TERMINAL "${TERM:-dumb}"
 	read -r rows columns < <(stty size 2>/dev/null || echo 24 80)
 	printf '%s=%q\n' ROWS "$rows" COLUMNS "$columns"
 	printf '%s=%q\n' KREL "$KREL" | sed 's/^/export /'
@@ -115,7 +124,7 @@ boot() {
 	"$here/host.sh" "$out" ${#sticks[@]} </dev/null >"$out/host.log" 2>&1 &
 	host=$!
 	# shellcheck disable=SC2054 # commas belong to QEMU's options
-	qemu+=(-smp 2 -m "$mem" -nodefaults -nic none -display none -no-reboot
+	qemu+=(-smp 2 -m "${mem:-1G}" -nodefaults -nic none -display none -no-reboot
 		-kernel "$VMLINUX" -initrd "$out/initramfs"
 		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 slab_nomerge random.trust_cpu=on usb-storage.delay_use=0$append"
 		-serial "file:$console"

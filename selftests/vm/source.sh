@@ -7,6 +7,8 @@
 #   KSELFTEST   directory of kselftest.h, kselftest_harness.h and lib.mk
 #   CHECKPATCH  scripts/checkpatch.pl, with the word lists beside it
 #   KERNELDOC   scripts/kernel-doc
+#   TARBALL     the whole source, for debug-kernel.sh
+#   SRCVERSION  version of the package
 # The source is linux-source-6.12: 6.1's package is hardly smaller, and its harness
 # header lacks what tests of today use (parent teardown, a reason for a skip).
 set -euo pipefail
@@ -38,8 +40,21 @@ candidate() {
 	apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -vx '(none)'
 }
 
+# Version numbers whose tarball is here.
 newest_cached() {
-	find "$store" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' | sort -V | tail -1
+	find "$store" -mindepth 1 -maxdepth 1 -name '[0-9]*.tar.xz' -printf '%f\n' | sort -V |
+		sed -n '$s/\.tar\.xz$//p'
+}
+
+download() {
+	local tmp
+	tmp=$(mktemp -d "$store/.download.XXXXXX")
+	# shellcheck disable=SC2064 # the path is known now
+	trap "rm -rf '$tmp'" EXIT
+	say "downloading $package ($version)"
+	apt_fetch "$tmp" "$package"
+	dpkg-deb --fsys-tarfile "$tmp"/*.deb | tar -xO "./usr/src/$package.tar.xz" >"$tmp/tarball"
+	mv "$tmp/tarball" "$1"
 }
 
 unpack() {
@@ -47,14 +62,11 @@ unpack() {
 	tmp=$(mktemp -d "$store/.unpack.XXXXXX")
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$tmp'" EXIT
-	mkdir "$tmp/root"
-	say "downloading $package ($version)"
-	apt_fetch "$tmp" "$package"
-	say "unpacking test headers and checkpatch from it"
-	dpkg-deb --fsys-tarfile "$tmp"/*.deb |
-		tar -xO "./usr/src/$package.tar.xz" | xz -T0 -dc |
-		tar -x -C "$tmp/root" --strip-components=1 "${files[@]/#/$package/}"
-	mv "$tmp/root" "$1"
+	say "unpacking test headers and checkpatch from $package"
+	xz -T0 -dc "$store/$version.tar.xz" | tar -x -C "$tmp" --strip-components=1 "${files[@]/#/$package/}"
+	chmod 755 "$tmp"
+	mv "$tmp" "$1"
+	trap - EXIT
 }
 
 version=$(candidate) || true
@@ -62,8 +74,8 @@ if [ -z "$version" ] && [ "$(id -u)" = 0 ] && [ -z "$(newest_cached)" ]; then
 	apt_update
 	version=$(candidate) || true
 fi
-if [ -n "$version" ] && [ ! -d "$store/$version" ]; then
-	attempt unpack "$store/$version"
+if [ -n "$version" ] && [ ! -e "$store/$version.tar.xz" ]; then
+	attempt download "$store/$version.tar.xz"
 	[ "$ATTEMPT" = 0 ] || version=''
 fi
 if [ -z "$version" ]; then
@@ -71,7 +83,10 @@ if [ -z "$version" ]; then
 	[ -n "$version" ] || die "$package could not be fetched and none is cached"
 	say "$package could not be fetched: using the newest cached one, $version"
 fi
+# Another list of files is another directory.
+dir=$store/$version-$(printf '%s\n' "${files[@]}" | sha256sum | cut -c -8)
+[ -d "$dir" ] || unpack "$dir"
 
-printf '%s=%q\n' KSELFTEST "$store/$version/tools/testing/selftests" \
-	CHECKPATCH "$store/$version/scripts/checkpatch.pl" \
-	KERNELDOC "$store/$version/scripts/kernel-doc"
+printf '%s=%q\n' KSELFTEST "$dir/tools/testing/selftests" \
+	CHECKPATCH "$dir/scripts/checkpatch.pl" \
+	KERNELDOC "$dir/scripts/kernel-doc" TARBALL "$store/$version.tar.xz" SRCVERSION "$version"

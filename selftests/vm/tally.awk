@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Passes TAP through, line by line, and writes "PASSED FAILED SKIPPED PLANNED" to the
-# file named by -v counts=FILE. PLANNED is -1 without a plan. Runs in the VM and outside.
+# file named by -v counts=FILE, then the names of failed functions of kselftest programs,
+# one a line. PLANNED is -1 without a plan. Runs in the VM and outside.
 BEGIN {
 	planned = -1
 }
@@ -22,8 +23,12 @@ BEGIN {
 		skipped++
 	else if ($0 ~ /# *(XFAIL|TODO)/)
 		passed++
-	else
+	else {
 		failed++
+		# 'not ok 3 fixture.variant.function'
+		if ($4 == "" && $3 ~ /[.]/)
+			names[failed] = substr($3, match($3, /[^.]*$/))
+	}
 }
 
 /^1\.\.[0-9]+/ {
@@ -38,4 +43,6 @@ BEGIN {
 
 END {
 	print passed + 0, failed + 0, skipped + 0, planned > counts
+	for (n in names)
+		print names[n] > counts
 }

@@ -3,8 +3,8 @@
 # Builds the kernel that 'KERNEL=debug' means: Debian's source with debug.config.
 # usage: eval "$(debug-kernel.sh)"; prints the same lines as kernel.sh, which calls this
 #
-# Takes about seven minutes on two cores, once for each source version and configuration:
-# the result stays below $XDG_CACHE_HOME/redox-scheme/kernel. What is kept is what building
+# Takes about 15 minutes on two cores, once for each source version and configuration: the
+# result stays below $XDG_CACHE_HOME/redox-scheme/kernel. What is kept is what building
 # and loading modules needs. The build fails unless the final .config has all of debug.config.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
@@ -12,7 +12,7 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 fragment=$here/debug.config
 compiler=gcc-12
-need "$compiler" flex bison bc xz tar
+need "$compiler" flex bison bc lz4 xz tar
 lock_cache debug-kernel
 store=$CACHE/kernel
 mkdir -p "$store"
@@ -54,7 +54,7 @@ progress() {
 
 compile() {
 	local log=$1.log
-	say "compiling the debug kernel, about 7 minutes on two cores"
+	say "compiling the debug kernel, about 15 minutes on two cores"
 	make -C "$1" -j "$(nproc)" CC="$compiler" HOSTCC="$compiler" KBUILD_BUILD_TIMESTAMP=@0 \
 		bzImage modules 2>&1 | tee "$log" | progress
 	[ -e "$1/arch/x86/boot/bzImage" ] || { tail -30 "$log" >&2; die "the debug kernel does not compile"; }
@@ -88,7 +88,6 @@ build() {
 	rm -f "$root/lib/modules/$krel"/{build,source}
 	cp "$kdir/arch/x86/boot/bzImage" "$root/boot/vmlinuz-$krel"
 	cp "$kdir/.config" "$root/boot/config-$krel"
-	strip --strip-debug -o "$root/boot/vmlinux-$krel" "$kdir/vmlinux"
 	prune "$kdir"
 	mv "$root" "$1"
 }
@@ -100,5 +99,5 @@ fi
 base=$store/$name
 krel=$(basename "$(find "$base/lib/modules" -mindepth 1 -maxdepth 1 -type d)")
 printf '%s=%q\n' KREL "$krel" KPKG "$SRCVERSION" VMLINUZ "$base/boot/vmlinuz-$krel" \
-	VMLINUX "$base/boot/vmlinux-$krel" MODDIR "$base/lib/modules/$krel" KDIR "$base/usr/src/linux-debug" \
+	VMLINUX "$base/boot/vmlinuz-$krel" MODDIR "$base/lib/modules/$krel" KDIR "$base/usr/src/linux-debug" \
 	SYMVERS "$base/usr/src/linux-debug/Module.symvers"

@@ -87,7 +87,7 @@ static void parse_room(struct ctl *ctl, const char *arg,
 	ctl->room = (unsigned int)room;
 }
 
-static void check_command(const struct ctl *ctl, struct argp_state *state)
+static void check_command(struct ctl *ctl, struct argp_state *state)
 {
 	const struct command *c = ctl->nr_args ? find(ctl->args[0]) : NULL;
 
@@ -97,6 +97,7 @@ static void check_command(const struct ctl *ctl, struct argp_state *state)
 		argp_error(state, "no such command: %s", ctl->args[0]);
 	else if (ctl->nr_args - 1 < c->least || ctl->nr_args - 1 > c->most)
 		argp_error(state, "wrong number of arguments for %s", c->name);
+	ctl->command = c;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -142,5 +143,5 @@ int main(int argc, char **argv)
 	};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &ctl);
-	return find(ctl.args[0])->run(&ctl);
+	return ctl.command->run(&ctl);
 }

@@ -17,7 +17,7 @@
 #include "explain.h"
 
 #define CONTROL_NODE	"/dev/scheme-control"
-#define CHUNK		(128 * 1024)
+#define CHUNK		(128UL * 1024)
 
 /* More than any slot: the module says what is too much. */
 #define IN_MAX		(64U << 20)

@@ -422,7 +422,7 @@ static void op_cancel(struct scheme_req *req)
 
 static void op_fsize(struct scheme_req *req, uint64_t number)
 {
-	scheme_reply(req, handle_size(disk_of(req), handle_of(number)));
+	scheme_reply(req, (int64_t)handle_size(disk_of(req), handle_of(number)));
 }
 
 static void geometry_fill(const struct disk *disk,

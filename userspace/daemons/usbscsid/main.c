@@ -4,10 +4,12 @@
  *
  *	usbscsid [--device VID:PID | --bus-port B-P] [--name NAME] [--wait]
  */
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "session.h"
 
@@ -36,13 +38,31 @@ static const struct argp_option usbscsid_options[] = {
 	{ 0 }
 };
 
+/* A number up to `most` with `end` behind it, where *at goes on. */
+static bool number_read(const char **at, int base, unsigned long most, char end,
+			unsigned long *value)
+{
+	char *rest;
+
+	/* strtoul() would take a sign, a space and 0x too. */
+	if (!isxdigit((unsigned char)**at) || (*at)[1] == 'x' || (*at)[1] == 'X')
+		return false;
+	errno = 0;
+	*value = strtoul(*at, &rest, base);
+	if (errno || rest == *at || *rest != end || *value > most)
+		return false;
+	*at = rest + !!*rest;
+	return true;
+}
+
 static int option_device(const char *text, struct usb_match *match,
 			 struct argp_state *state)
 {
-	unsigned int vendor, product;
-	char rest;
+	unsigned long vendor = 0, product = 0;
+	const char *at = text;
 
-	if (sscanf(text, "%4x:%4x%c", &vendor, &product, &rest) != 2)
+	if (!number_read(&at, 16, UINT16_MAX, ':', &vendor) ||
+	    !number_read(&at, 16, UINT16_MAX, '\0', &product))
 		argp_error(state, "\"%s\" is not VID:PID; write both in hexadecimal, such as 46f4:0001",
 			   text);
 	match->has_id = true;
@@ -54,9 +74,12 @@ static int option_device(const char *text, struct usb_match *match,
 static int option_port(const char *text, struct usb_match *match,
 		       struct argp_state *state)
 {
-	unsigned int bus, port;
+	const char *at = text;
+	unsigned long bus;
 
-	if (sscanf(text, "%u-%u", &bus, &port) != 2)
+	/* What comes after the bus is compared as it is written. */
+	if (!number_read(&at, 10, UINT8_MAX, '-', &bus) ||
+	    !isdigit((unsigned char)*at) || at[strspn(at, "0123456789.")])
 		argp_error(state, "\"%s\" is not B-P; --list shows what is", text);
 	match->port = text;
 	return 0;

@@ -336,7 +336,9 @@ static void unit_done(struct scsi_command *cmd)
 /* Put the next command together from what waits. */
 static void pump_stage(struct pump *pump)
 {
-	if (!pump->next && pump->queue) {
+	if (!pump->queue)
+		return;
+	if (!pump->next) {
 		pump->next = unit_get(pump);
 		if (!pump->next)
 			return;

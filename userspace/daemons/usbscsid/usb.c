@@ -57,14 +57,14 @@ int usb_timeout(struct usb *usb)
 
 	if (libusb_get_next_timeout(usb->ctx, &left) != 1)
 		return -1;
-	return left.tv_sec * 1000 + (left.tv_usec + 999) / 1000;
+	return (int)(left.tv_sec * 1000 + (left.tv_usec + 999) / 1000);
 }
 
 void usb_handle(struct usb *usb, int timeout_ms)
 {
 	struct timeval wait = {
 		.tv_sec = timeout_ms / 1000,
-		.tv_usec = timeout_ms % 1000 * 1000,
+		.tv_usec = timeout_ms % 1000 * 1000L,
 	};
 
 	libusb_handle_events_timeout_completed(usb->ctx, &wait, NULL);
@@ -133,7 +133,7 @@ static int usb_submit(struct bot_transport *t, struct bot_xfer *xfer)
 	xfer->transport_user = usb;
 	libusb_fill_bulk_transfer(transfer, usb->handle,
 				  xfer->in ? usb->place.in : usb->place.out,
-				  xfer->buf, xfer->len, transfer_done, xfer,
+				  xfer->buf, (int)xfer->len, transfer_done, xfer,
 				  xfer->timeout_ms);
 	ret = request_errno(usb, libusb_submit_transfer(transfer));
 	if (!ret)

@@ -466,6 +466,24 @@ static void D7_cancelled_request_is_answered_once(void **state)
 	assert_int_equal(answer(&req), -ECANCELED);
 }
 
+static void D7_written_data_is_not_cancelled_before_its_flush(void **state)
+{
+	uint64_t whole = must_open("0", O_RDWR);
+	struct scheme_req req = { .scheme = &scheme, .flags = SCHEME_RW_DSYNC };
+
+	(void)state;
+	device.holds = true;
+	disk_scheme_ops.write(&req, whole, buf, BLOCK, 0);
+	device_wait(&device.backend);
+	assert_int_equal(device.writes, 1);
+	assert_non_null(device.held);
+	disk_scheme_ops.cancel(&req);
+	assert_int_equal(req.answers, 0);
+	device_wait(&device.backend);
+	assert_int_equal(device.flushes, 1);
+	assert_int_equal(answer(&req), BLOCK);
+}
+
 static void D7_tables_are_read_again_after_a_write(void **state)
 {
 	uint64_t whole = must_open("0", O_RDWR);
@@ -574,6 +592,7 @@ int main(void)
 		TEST(D7_device_errors_reach_the_caller),
 		TEST(D7_requests_wait_for_the_device_in_any_order),
 		TEST(D7_cancelled_request_is_answered_once),
+		TEST(D7_written_data_is_not_cancelled_before_its_flush),
 		TEST(D7_tables_are_read_again_after_a_write),
 		TEST(D7_geometry_call_tells_the_sizes),
 		TEST(D7_other_calls_are_refused),

@@ -28,6 +28,7 @@ struct disk_request {
 	struct disk		*disk;
 	uint32_t		bytes;		/* to answer with */
 	bool			flush_after;	/* O_DSYNC: the flush is to come */
+	bool			is_written;	/* and now it is under way */
 };
 
 static struct disk_handle *handle_of(uint64_t number)
@@ -290,6 +291,7 @@ static void request_done(struct disk_io *io, int error)
 
 	if (!error && request->flush_after) {
 		request->flush_after = false;
+		request->is_written = true;
 		io->op = DISK_FLUSH;
 		backend->ops->submit(backend, io);
 		return;
@@ -414,7 +416,8 @@ static void op_cancel(struct scheme_req *req)
 	struct disk *disk = disk_of(req);
 	struct disk_request *request = scheme_req_user(req);
 
-	if (request && disk->backend->ops->cancel)
+	/* Who is told that nothing was written must find nothing written. */
+	if (request && !request->is_written && disk->backend->ops->cancel)
 		disk->backend->ops->cancel(disk->backend, &request->io);
 }
 

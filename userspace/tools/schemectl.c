@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{ "kill",	1, 1,	ctl_kill },
 	{ "open",	1, 1,	ctl_open },
 	{ "cat",	1, 1,	ctl_cat },
+	{ "ls",		1, 1,	ctl_ls },
 	{ "dup",	2, 2,	ctl_dup },
 	{ "call",	1, 4,	ctl_call },
 };
@@ -69,6 +70,7 @@ static const char doc[] =
 	"  kill NAME             end a scheme\n"
 	"  open URL              see whether a file can be opened\n"
 	"  cat URL               copy a file to the standard output\n"
+	"  ls URL                the list that a provider gives of a directory\n"
 	"  dup URL STRING        the same with the sub-object that STRING names\n"
 	"  call URL [WORD...]    a call with up to three numbers; standard input\n"
 	"                        goes there, what comes back to standard output\n"

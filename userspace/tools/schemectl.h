@@ -30,6 +30,7 @@ int ctl_stats(const struct ctl *ctl);
 int ctl_kill(const struct ctl *ctl);
 int ctl_open(const struct ctl *ctl);
 int ctl_cat(const struct ctl *ctl);
+int ctl_ls(const struct ctl *ctl);
 int ctl_dup(const struct ctl *ctl);
 int ctl_call(const struct ctl *ctl);
 

@@ -23,7 +23,9 @@ int open_errno(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /* ---- schemes ------------------------------------------------------------- */

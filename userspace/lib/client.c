@@ -50,7 +50,9 @@ static int open_errno(const char *node, int flags)
 {
 	int fd = open(node, flags | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /*
@@ -90,7 +92,9 @@ int scheme_open(const char *url, int flags, mode_t mode)
 	if (*path || flags & O_DIRECTORY)
 		return open_below(node, path, flags, mode);
 	fd = open(node, flags, mode);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 int scheme_openat(int fd, const char *path, int flags, mode_t mode)

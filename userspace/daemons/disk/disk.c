@@ -134,16 +134,29 @@ void disk_uninit(struct disk *disk)
 		handle_free(disk, disk->handles);
 }
 
+static bool is_open(const struct disk *disk)
+{
+	const struct disk_handle *handle;
+
+	for (handle = disk->handles; handle; handle = handle->next)
+		if (!handle->list)
+			return true;
+	return false;
+}
+
 /* Is anything of these blocks open already, by others than `own`? */
 static bool range_is_open(const struct disk *disk, const struct disk_handle *own,
 			  uint64_t start, uint64_t blocks)
 {
 	const struct disk_handle *handle;
 
-	for (handle = disk->handles; handle; handle = handle->next)
-		if (!handle->list && handle != own && start < handle->start + handle->blocks &&
+	for (handle = disk->handles; handle; handle = handle->next) {
+		if (handle->list || handle == own)
+			continue;
+		if (start < handle->start + handle->blocks &&
 		    handle->start < start + blocks)
 			return true;
+	}
 	return false;
 }
 
@@ -283,8 +296,7 @@ static void op_close(struct scheme *s, uint64_t number)
 
 	disk->is_stale |= handle->has_written && is_whole(disk, handle);
 	handle_free(disk, handle);
-	if (!disk->is_stale ||
-	    range_is_open(disk, NULL, 0, disk->backend->blocks))
+	if (!disk->is_stale || is_open(disk))
 		return;
 	disk->is_stale = false;
 	table_scan(disk);

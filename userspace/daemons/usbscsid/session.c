@@ -26,7 +26,6 @@ struct session {
 	struct scsi		scsi;
 	struct pump		pump;
 	struct disk		disk;
-	struct usb_buffer	buffer[PUMP_UNITS];
 	char			name[SCHEME_NAME_MAX + 1];
 	bool			no_flush_said;
 };
@@ -107,23 +106,16 @@ static int buffers_alloc(struct session *s, void *at[PUMP_UNITS])
 	bool all_lent = true;
 
 	for (int i = 0; i < PUMP_UNITS; i++) {
-		int ret = usb_buffer_alloc(&s->usb, &s->buffer[i],
-					   SESSION_UNIT_LEN);
+		bool is_lent = false;
 
-		if (ret)
-			return ret;
-		at[i] = s->buffer[i].at;
-		all_lent &= s->buffer[i].is_lent;
+		at[i] = usb_buffer_alloc(&s->usb, SESSION_UNIT_LEN, &is_lent);
+		if (!at[i])
+			return -ENOMEM;
+		all_lent &= is_lent;
 	}
 	if (!all_lent)
 		daemon_say(0, "the kernel lends too little transfer memory, so data is copied once more; raise usbcore.usbfs_memory_mb");
 	return 0;
-}
-
-static void buffers_free(struct session *s)
-{
-	for (int i = 0; i < PUMP_UNITS; i++)
-		usb_buffer_free(&s->usb, &s->buffer[i]);
 }
 
 static void config_set(struct session *s, const struct session_options *options)
@@ -325,7 +317,6 @@ enum session_end session_run(struct daemon *d,
 		return SESSION_FAILED;
 	}
 	end = session_with_usb(&s, options);
-	buffers_free(&s);
 	usb_close(&s.usb);
 	return end;
 }

@@ -6,7 +6,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 /*
  * A quarter of a command: the module splits long reads, and what has arrived is
@@ -164,13 +165,23 @@ static bool any_ready(const struct pollfd *fds, unsigned int nr)
 	return false;
 }
 
+/* How long the loop may sleep: milliseconds, or -1. */
+static int session_timeout(struct session *s)
+{
+	int usb = usb_timeout(&s->usb), scsi = scsi_timeout(&s->scsi);
+
+	if (usb < 0 || (scsi >= 0 && scsi < usb))
+		return scsi;
+	return usb;
+}
+
 /* One turn of the loop. Returns 0, or -ENODEV once the scheme has ended. */
 static int session_turn(struct session *s, struct pollfd *fds, unsigned int nr)
 {
 	int ret = 0;
 
 	/* The device first: the sooner it has its next command the better. */
-	if (any_ready(fds + FD_USB, nr - FD_USB) || usb_timeout(&s->usb) == 0) {
+	if (any_ready(fds + FD_USB, nr - FD_USB) || session_timeout(s) == 0) {
 		usb_handle(&s->usb, 0);
 		pump_work(&s->pump);
 	}
@@ -195,7 +206,7 @@ static enum session_end session_serve(struct session *s)
 	while (!ret && !session_is_unplugged(s)) {
 		unsigned int nr = fds_fill(s, fds);
 
-		if (poll(fds, nr, usb_timeout(&s->usb)) < 0 && errno != EINTR)
+		if (poll(fds, nr, session_timeout(s)) < 0 && errno != EINTR)
 			return SESSION_FAILED;
 		if (fds[FD_SIGNAL].revents)
 			return SESSION_STOPPED;
@@ -207,14 +218,6 @@ static enum session_end session_serve(struct session *s)
 }
 
 /* ---- the end -------------------------------------------------------------- */
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 /* What the device has begun it shall end; nothing new is taken meanwhile. */
 static void session_drain(struct session *s)
@@ -235,6 +238,8 @@ static void session_flush(struct session *s)
 	if (s->pump.backend.read_only || s->scsi.has_no_flush ||
 	    session_is_unplugged(s) || !scsi_is_idle(&s->scsi))
 		return;
+	/* Told to stop or not, this is waited for. */
+	s->scsi.stopping = NULL;
 	scsi_flush_prepare(&cmd);
 	if (scsi_run(&s->scsi, &cmd) && cmd.error != -EOPNOTSUPP &&
 	    cmd.error != -EINVAL)
@@ -260,6 +265,21 @@ static void session_end_scheme(struct session *s)
 
 /* ---- all of it ------------------------------------------------------------ */
 
+static bool session_is_stopping(void *user)
+{
+	const struct session *s = user;
+
+	return daemon_stopping(s->daemon);
+}
+
+static enum session_end session_with_scheme(struct session *s)
+{
+	/* It may have come while the tables were read. */
+	if (session_is_stopping(s))
+		return SESSION_STOPPED;
+	return session_create(s) ? SESSION_FAILED : session_serve(s);
+}
+
 static enum session_end session_with_disk(struct session *s,
 					  const struct session_options *options)
 {
@@ -270,7 +290,7 @@ static enum session_end session_with_disk(struct session *s,
 		return SESSION_FAILED;
 	}
 	config_set(s, options);
-	end = session_create(s) ? SESSION_FAILED : session_serve(s);
+	end = session_with_scheme(s);
 	/* Whatever comes next, the device is not left amid a command. */
 	session_drain(s);
 	session_end_scheme(s);
@@ -285,7 +305,11 @@ static enum session_end session_with_usb(struct session *s,
 	int ret;
 
 	scsi_init(&s->scsi, &s->usb.transport);
+	s->scsi.stopping = session_is_stopping;
+	s->scsi.user = s;
 	ret = scsi_probe(&s->scsi);
+	if (ret == -EINTR)
+		return SESSION_STOPPED;
 	if (ret == -ENODEV)
 		return SESSION_NO_DEVICE;
 	if (ret == -ENOMEDIUM)

@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 #define CONTROL_TIMEOUT_MS	5000
 #define BULK_ONLY_RESET		0xff
@@ -296,14 +297,6 @@ err_unref:
 err_exit:
 	libusb_exit(usb->ctx);
 	return ret;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
 static void transfers_end(struct usb *usb)

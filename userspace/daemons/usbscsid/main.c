@@ -13,8 +13,12 @@
 
 #include "session.h"
 
-/* How often a device that is waited for is looked for. */
+/*
+ * How often a device that is waited for is looked for. One that refuses is left
+ * alone for longer each time: a try takes it from the kernel's driver.
+ */
 #define LOOK_MS		500
+#define LOOK_DOUBLINGS	4
 
 struct usbscsid {
 	struct daemon		daemon;
@@ -175,33 +179,44 @@ static void say_missing(const struct usbscsid *u, enum session_end end)
 }
 
 /* Until it is time to look again. True: told to stop. */
-static bool pause_or_stop(const struct daemon *d)
+static bool pause_or_stop(const struct daemon *d, unsigned int refusals)
 {
 	struct pollfd fd = { .fd = d->signal_fd, .events = POLLIN };
 
-	return poll(&fd, 1, LOOK_MS) == 1;
+	if (refusals > LOOK_DOUBLINGS)
+		refusals = LOOK_DOUBLINGS;
+	return poll(&fd, 1, LOOK_MS << refusals) == 1;
 }
 
 /*
  * Session after session. Each looks at the bus anew, since without udevd
- * libusb does not learn of a device that comes later.
+ * libusb does not learn of a device that comes later. A refusal is the end of
+ * it only at the start: one that was just plugged in may be held for a moment by
+ * others, or not be ours yet.
  */
 static int serve(struct usbscsid *u)
 {
-	bool has_said = false;
+	bool has_said = false, has_waited = false;
+	unsigned int refusals = 0;
+	int refusal = 0;
 
 	for (;;) {
-		enum session_end end = session_run(&u->daemon, &u->options);
+		enum session_end end = session_run(&u->daemon, &u->options,
+						   &refusal);
 		bool is_missing = end == SESSION_NO_DEVICE ||
 				  end == SESSION_NO_MEDIUM;
+		bool is_refused = end == SESSION_REFUSED;
 
 		if (is_missing && !has_said)
 			say_missing(u, end);
 		has_said = is_missing;
-		if (end == SESSION_FAILED || (is_missing && !u->waits))
+		if (end == SESSION_FAILED || (is_missing && !u->waits) ||
+		    (is_refused && !has_waited))
 			return -ENODEV;
+		refusals = is_refused ? refusals + 1 : 0;
+		has_waited = u->waits;
 		if (end == SESSION_STOPPED || !u->waits ||
-		    pause_or_stop(&u->daemon))
+		    pause_or_stop(&u->daemon, refusals))
 			return 0;
 	}
 }

@@ -29,9 +29,19 @@ struct session {
 	struct disk		disk;
 	char			name[SCHEME_NAME_MAX + 1];
 	bool			no_flush_said;
+	int			*refusal;	/* the caller's */
 };
 
 /* ---- words ---------------------------------------------------------------- */
+
+/* Who tries again and again says it once. */
+static bool is_news(struct session *s, int err)
+{
+	int before = *s->refusal;
+
+	*s->refusal = err;
+	return before != err;
+}
 
 static void say_open_error(const struct usb *usb, int err, const char *held_name)
 {
@@ -138,6 +148,7 @@ static int session_create(struct session *s)
 
 	if (ret)
 		return ret;
+	*s->refusal = 0;
 	say_disk(s);
 	daemon_ready(s->daemon);
 	return 0;
@@ -286,8 +297,9 @@ static enum session_end session_with_disk(struct session *s,
 	enum session_end end;
 
 	if (disk_init(&s->disk, &s->pump.backend)) {
-		say_probe_error(s, -EINVAL);
-		return SESSION_FAILED;
+		if (is_news(s, -EINVAL))
+			say_probe_error(s, -EINVAL);
+		return SESSION_REFUSED;
 	}
 	config_set(s, options);
 	end = session_with_scheme(s);
@@ -315,8 +327,9 @@ static enum session_end session_with_usb(struct session *s,
 	if (ret == -ENOMEDIUM)
 		return SESSION_NO_MEDIUM;
 	if (ret) {
-		say_probe_error(s, ret);
-		return SESSION_FAILED;
+		if (is_news(s, ret))
+			say_probe_error(s, ret);
+		return SESSION_REFUSED;
 	}
 	if (buffers_alloc(s, buf)) {
 		daemon_say(ENOMEM, "no memory for transfers");
@@ -327,9 +340,10 @@ static enum session_end session_with_usb(struct session *s,
 }
 
 enum session_end session_run(struct daemon *d,
-			     const struct session_options *options)
+			     const struct session_options *options,
+			     int *refusal)
 {
-	struct session s = { .daemon = d };
+	struct session s = { .daemon = d, .refusal = refusal };
 	enum session_end end;
 	char held[32];
 	int ret = usb_open(&s.usb, &options->match, held, sizeof(held));
@@ -337,8 +351,9 @@ enum session_end session_run(struct daemon *d,
 	if (ret == -ENODEV)
 		return SESSION_NO_DEVICE;
 	if (ret) {
-		say_open_error(&s.usb, ret, held);
-		return SESSION_FAILED;
+		if (is_news(&s, ret))
+			say_open_error(&s.usb, ret, held);
+		return SESSION_REFUSED;
 	}
 	end = session_with_usb(&s, options);
 	usb_close(&s.usb);

@@ -133,7 +133,7 @@ check:	## everything: builds, unit tests, lint, DKMS, tests in VMs (TEST=: only 
 	+@MAKE="$(MAKE)" selftests/check.sh $(KERNELS:%=--kernel %) $(TEST)
 
 .PHONY: lint
-lint:	## checkpatch, sparse, compiler warnings and shellcheck
+lint:	## every static checker: module, user space, scripts
 	+@MAKE="$(MAKE)" selftests/lint.sh $(STOCK)
 
 .PHONY: coverage

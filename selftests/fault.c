@@ -180,7 +180,7 @@ static void do_call(struct serving *s, const struct scheme_sqe *sqe)
 	uint32_t i;
 
 	memcpy(&header, slot, sizeof(header));
-	cqe.result = header.word[0];
+	cqe.result = (int64_t)header.word[0];
 	cqe.extra = header.in_len < header.out_len ? header.in_len :
 						     header.out_len;
 	for (i = 0; i < cqe.extra; i++)

@@ -16,7 +16,7 @@
 
 #include "provider.h"
 
-#define SERVE_BYTES	(256 * 1024)
+#define SERVE_BYTES	(256L * 1024)
 
 /* What is wrong with it; zero is nothing. */
 struct faults {

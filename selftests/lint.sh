@@ -1,15 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Static checks: checkpatch on the module and its interface, sparse and extra compiler
-# warnings for each kernel, shellcheck on every script. Prints TAP and a line of counts.
+# Static checks. Of the module and its interface: checkpatch, coccinelle, and for each
+# kernel sparse and extra compiler warnings. Of user space: gcc -fanalyzer, clang-tidy and
+# cppcheck. Of every script: shellcheck. Prints TAP and a line of counts.
 # usage: lint.sh [6.1|6.12...]
+#
+# Each checker has to find what is wrong in selftests/lint before its silence about our
+# files counts. One that is not installed fails.
 set -euo pipefail
 . "$(dirname "$0")/vm/common.sh"
 
 cd "$ROOT"
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-passed=0 failed=0 skipped=0
+trap 'rm -f "$log" "$log.seed"' EXIT
+passed=0 failed=0
+seeds=selftests/lint
+out=$BUILD/lint
+mkdir -p "$out"
 
 # result NAME: by what is in the log, which is empty when all is well.
 result() {
@@ -21,55 +28,189 @@ result() {
 		echo "ok - $1"
 		passed=$((passed + 1))
 	fi
+	: >"$log"
 }
 
+# missing TOOL NAME: a failure called NAME if it is.
 missing() {
 	command -v "$1" >/dev/null && return 1
-	echo "ok - $2 # SKIP no $1"
-	skipped=$((skipped + 1))
+	echo "$1 is not installed: run 'make deps'" >"$log"
+	result "$2"
 }
+
+# check COMMAND...: to the log with what it says; and with its failure, if it says nothing.
+check() {
+	local status=0
+	"$@" >>"$log" 2>&1 || status=$?
+	[ $status = 0 ] || [ -s "$log" ] || echo "$* ended with status $status" >>"$log"
+}
+
+# finds PATTERN COMMAND...: who finds no fault where there is one is not believed.
+finds() {
+	local pattern=$1
+	shift
+	"$@" >"$log.seed" 2>&1 || true
+	grep -qE "$pattern" "$log.seed" && return
+	echo "no '$pattern' in what '$*' says of files full of faults:" >>"$log"
+	cat "$log.seed" >>"$log"
+}
+
+# ---- the module --------------------------------------------------------------
+
+eval "$(selftests/vm/source.sh)"
+: "${KSELFTEST:?}" "${CHECKPATCH:?}" "${KERNELDOC:?}" "${COCCINELLE:?}"
+
+# The probes in compat are no part of it: checkpatch takes __has_include for a comparison.
+mapfile -t module < <(find module uapi -path module/compat -prune -o \
+	-name '*.[ch]' ! -name '*.mod.c' -print | sort)
 
 # What does not fit a module outside the kernel's tree:
 #   CONST_STRUCT, FILE_PATH_CHANGES: about the kernel's own files
 #   ENOSYS: what our interface answers to an ABI it does not know
-# The probes in compat are left out: checkpatch takes __has_include for a comparison.
+checkpatch() {
+	perl "$CHECKPATCH" --no-tree --terse --show-types --no-summary --quiet \
+		--max-line-length=100 --ignore CONST_STRUCT,FILE_PATH_CHANGES,ENOSYS -f "$@"
+}
+
 style() {
-	local KSELFTEST CHECKPATCH KERNELDOC
 	missing perl checkpatch && return
-	eval "$(selftests/vm/source.sh)"
-	: "$KSELFTEST" "$KERNELDOC"
-	find module uapi -path module/compat -prune -o -name '*.[ch]' ! -name '*.mod.c' -print0 | sort -z |
-		xargs -0 perl "$CHECKPATCH" --no-tree --terse --show-types --no-summary --quiet \
-			--max-line-length=100 --ignore CONST_STRUCT,FILE_PATH_CHANGES,ENOSYS -f >"$log" 2>&1 || true
+	finds SPACING checkpatch "$seeds/kernel.c"
+	check checkpatch "${module[@]}"
 	result checkpatch
 }
 
-# Built apart from the real module, because warnings show only when a file is compiled.
+# semantic DIR FILE...: the kernel's semantic patches in a directory, the costly ones first.
+# Spatch says what it takes for a typing error in one of them; that is not about us.
+semantic() {
+	local dir=$1 status=0
+	shift
+	find "$dir" -name '*.cocci' -printf '%s %p\n' | sort -rn | cut -d' ' -f2 |
+		xargs -P2 -I{} spatch --very-quiet -D report --no-show-diff --include-headers \
+			-I module -I uapi --cocci-file {} "$@" >"$out/cocci.log" 2>&1 || status=$?
+	grep -vE '^warning: line [0-9]+: should [a-z_]+ be a metavariable' "$out/cocci.log" || true
+	return $status
+}
+
+# Spatch passes over a function that it cannot parse, and says so only here. What our macros
+# cost it is less than a line in fifty.
+parsed() {
+	spatch --parse-c --include-headers -I module -I uapi --dir module >"$out/parse.log" 2>&1 || true
+	awk -F'[ ,=]+' '/^nb good/ && / nb bad/ { good = $3; bad = $6 }
+		END { if (!good || bad * 50 > good) { print "spatch cannot read " bad " lines of " good + bad; exit 1 } }' \
+		"$out/parse.log"
+}
+
+coccinelle() {
+	missing spatch coccinelle && return
+	missing ocaml coccinelle && return
+	finds 'reference preceded by free' semantic "$COCCINELLE/free" "$seeds/kernel.c"
+	check parsed
+	check semantic "$COCCINELLE" "${module[@]}"
+	result coccinelle
+}
+
+# compile LOG TARGET: in the copy of the module that 'compiled' has made, as sparse sees it.
+compile() {
+	make -s -k -j2 -C "$KDIR" M="$src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 \
+		C=2 CF="-D__CHECK_ENDIAN__ -Wno-declaration-after-statement" "$2" >"$1" 2>&1
+}
+
+compiled_seed() {
+	cp "$seeds/kernel.c" "$src/seed.c"
+	compile "$out/$KREL.seed.log" seed.o || true
+	cat "$out/$KREL.seed.log"
+}
+
+# Built apart from the real module, and anew: warnings show only when a file is compiled.
 compiled() {
-	local kernel=$1 KREL='' KDIR='' checker=()
+	local kernel=$1 KREL='' KDIR='' src name
+	name="warnings and sparse for $kernel"
+	missing sparse "$name" && return
 	eval "$(selftests/vm/kernel.sh "$kernel")"
-	command -v sparse >/dev/null && checker=(C=2 CF="-D__CHECK_ENDIAN__ -Wno-declaration-after-statement")
-	rm -rf "$BUILD/lint/$KREL"
-	make -s module-sources KDIR="$KDIR" BUILD="$BUILD/lint"
-	make -s -k -C "$KDIR" M="$BUILD/lint/module/$KREL/src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 \
-		"${checker[@]}" modules >"$BUILD/lint/$KREL.log" 2>&1 ||
-		echo "the build fails" >>"$BUILD/lint/$KREL.log"
+	src=$out/module/$KREL/src
+	rm -rf "$out/module/$KREL"
+	make -s module-sources KDIR="$KDIR" BUILD="$out"
+	compile "$out/$KREL.log" modules || echo "the build fails" >>"$out/$KREL.log"
 	# Only what is said about our files: the headers of the kernel have warnings of their own.
-	grep -E "^$BUILD/lint/module/$KREL/src/|build fails|: error:|ERROR: modpost" "$BUILD/lint/$KREL.log" |
-		sed "s|$BUILD/lint/module/$KREL/src/||" | sort -u >"$log" || true
-	result "warnings and sparse for $KREL"
+	grep -E "^$src/|build fails|: error:|ERROR: modpost" "$out/$KREL.log" |
+		sed "s|$src/||" | sort -u >"$log" || true
+	finds 'no previous (prototype|declaration)' compiled_seed
+	finds 'incorrect type in' compiled_seed
+	result "$name"
+}
+
+# ---- user space --------------------------------------------------------------
+
+# Also what tests share; the tests themselves are the harness's macros.
+mapfile -t user < <(find userspace selftests -maxdepth 1 -name '*.c'; find userspace -mindepth 2 -name '*.c')
+read -ra flags < <(make -s --no-print-directory -C userspace flags)
+
+# each COMMAND... -- FILE...: the command once for each file.
+each() {
+	local command=()
+	while [ "$1" != -- ]; do
+		command+=("$1")
+		shift
+	done
+	shift
+	printf '%s\0' "$@" | xargs -0 -P2 -n1 "${command[@]}"
+}
+
+analyzer() {
+	each gcc "${flags[@]}" -fanalyzer -fanalyzer-verbosity=1 -fdiagnostics-plain-output \
+		-c -o /dev/null -- "$@"
+}
+
+# Clang counts what it has not shown, too.
+tidy() {
+	local status=0
+	printf '%s\0' "$@" | xargs -0 -P2 -I{} clang-tidy --quiet {} -- "${flags[@]}" \
+		>"$out/tidy.log" 2>&1 || status=$?
+	grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? (generated|treated as errors?)\.?$' "$out/tidy.log" || true
+	return $status
+}
+
+cppchecked() {
+	local f defines=()
+	for f in "${flags[@]}"; do
+		[[ $f != -[ID]* ]] || defines+=("$f")
+	done
+	cppcheck --quiet --std=c11 --library=posix,gnu -j2 --error-exitcode=1 \
+		--enable=warning,style,performance,portability \
+		--suppressions-list="$seeds/cppcheck.txt" "${defines[@]}" "$@"
+}
+
+# users NAME PATTERN FUNCTION TOOL
+users() {
+	missing "$4" "$1" && return
+	finds "$2" "$3" "$seeds/user.c"
+	check "$3" "${user[@]}"
+	result "$1"
+}
+
+# ---- scripts -----------------------------------------------------------------
+
+shellchecked() {
+	shellcheck -x -P SCRIPTDIR -S info "$@"
 }
 
 scripts() {
+	local files=()
 	missing shellcheck shellcheck && return
-	find . -path ./build -prune -o -path ./.git -prune -o -type f -print0 |
-		xargs -0 awk 'FNR == 1 && /^#!.*\/(bash|sh)$/ { print FILENAME } FNR == 1 { nextfile }' |
-		xargs shellcheck -x -P SCRIPTDIR -S info selftests/vm/suite >"$log" 2>&1 || true
+	mapfile -t files < <(find . \( -path ./build -o -path ./.git -o -path "./$seeds" \) -prune -o \
+		-type f -print0 |
+		xargs -0 awk 'FNR == 1 && /^#!.*\/(bash|sh)$/ { print FILENAME } FNR == 1 { nextfile }')
+	finds SC2086 shellchecked "$seeds/script.sh"
+	check shellchecked "${files[@]}" selftests/vm/suite
 	result shellcheck
 }
 
 style
+coccinelle
 for kernel; do compiled "$kernel"; done
+users "gcc -fanalyzer" 'double-.?free' analyzer gcc
+users clang-tidy bugprone-suspicious-memset-usage tidy clang-tidy
+users cppcheck arrayIndexOutOfBounds cppchecked cppcheck
 scripts
-echo "$passed passed, $failed failed, $skipped skipped"
+echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]

@@ -23,7 +23,9 @@ int open_errno(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /* ---- schemes ------------------------------------------------------------- */
@@ -122,7 +124,8 @@ int provider_stats(const struct provider *p, struct scheme_stats *stats)
 long long scheme_attr(const char *name, const char *attr)
 {
 	char path[256], text[64] = "";
-	int fd, ret;
+	ssize_t ret;
+	int fd;
 
 	snprintf(path, sizeof(path), SYSFS_CLASS "/%s/%s", name, attr);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -269,7 +272,7 @@ int queue_answer_open(struct queue *q, const struct scheme_sqe *sqe,
 {
 	struct scheme_cqe cqe = {
 		.user_data = sqe->user_data,
-		.result = number,
+		.result = (int64_t)number,
 		.flags = flags,
 		.extra = events,
 	};
@@ -281,7 +284,7 @@ int queue_event(struct queue *q, uint64_t handle, uint64_t events)
 {
 	struct scheme_cqe cqe = {
 		.user_data = handle,
-		.result = events,
+		.result = (int64_t)events,
 		.kind = SCHEME_CQE_EVENT,
 	};
 

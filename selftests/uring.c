@@ -50,7 +50,7 @@ int uring_enter(struct io_uring *ring, struct queue *q, uint32_t min_wait,
 long uring_wait_ms(struct io_uring *ring, uint64_t user_data, unsigned int ms)
 {
 	int64_t until = now_ms() + ms;
-	struct __kernel_timespec slice = { .tv_nsec = 10 * 1000000 };
+	struct __kernel_timespec slice = { .tv_nsec = 10 * 1000000L };
 	struct io_uring_cqe *cqe;
 	long res;
 

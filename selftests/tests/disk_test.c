@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -155,13 +156,7 @@ static bool sector_is(const char *sector, uint64_t number)
 
 static int list_open(void)
 {
-	int fd, base = open(NODE_DIR "/" NAME, O_RDWR | O_WRONLY);
-
-	if (base < 0)
-		return -errno;
-	fd = scheme_openat(base, "", O_RDONLY | O_DIRECTORY, 0);
-	close(base);
-	return fd;
+	return disk_open("", O_RDONLY | O_DIRECTORY);
 }
 
 /* ---- names ---------------------------------------------------------------- */
@@ -203,6 +198,32 @@ TEST_F(disk, D7_partition_is_its_part_of_the_disk)
 	EXPECT_TRUE(sector_is(self->buf, variant->n.second_at + 7));
 	EXPECT_TRUE(sector_is(self->buf + SECTOR, variant->n.second_at + 8));
 	close(fd);
+}
+
+/* What a user does who may only read the node; 0 if it is what it should be. */
+static int reader_without_write(void *arg)
+{
+	static char text[64], sector[SECTOR];
+	const struct numbers *n = arg;
+	int list, part;
+
+	if (become_user(65534, 65534) || disk_open("0p1", O_RDWR) != -EACCES)
+		return 1;
+	list = list_open();
+	if (list < 0 || pread(list, text, sizeof(text), 0) != 10)
+		return 2;
+	part = disk_open("0p1", O_RDONLY);
+	if (part < 0 || pread(part, sector, SECTOR, SECTOR) != SECTOR ||
+	    !sector_is(sector, n->second_at + 1))
+		return 3;
+	return disk_open("0p1", O_RDONLY) == -ENOLCK ? 0 : 4;
+}
+
+TEST_F(disk, D7_reader_without_the_right_to_write_opens_partitions)
+{
+	ASSERT_EQ(0, chmod(NODE_DIR "/" NAME, 0644));
+	EXPECT_EQ(0, child_result(child_start(reader_without_write,
+					      (void *)&variant->n)));
 }
 
 TEST_F(disk, D7_names_that_are_not_there)

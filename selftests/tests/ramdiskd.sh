@@ -82,6 +82,7 @@ ok "D7_reads_end_at_the_size" test "$(bytes $node)" = $mib
 ok "D7_a_new_disk_is_zeros" test "$(dd if=$node bs=64k 2>"$log" | tr -d '\0' | wc -c)" = 0
 ok "D7_writes_the_whole_disk" copy if=random of=$node bs=$mib conv=notrunc
 ok "D7_reads_back_what_was_written" cmp random $node
+ok "D7_the_list_of_a_disk_without_a_table" test "$(schemectl ls ram: 2>"$log")" = 0
 for size in 4096 65536 $mib; do
 	ok "D7_same_with_blocks_of_$size" test "$(sum $node "$size")" = "$(sum random "$size")"
 done

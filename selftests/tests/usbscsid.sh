@@ -232,6 +232,25 @@ begin --bus-port 2-1 --wait
 within 5 grep -q waiting "$log"
 ok D9_told_to_stop_while_waiting stop
 replug
+# Two wait for one disk: who does not get it goes on waiting, and has it in the end.
+taken_over() {
+	local winner loser name
+	given_back 2-1
+	vmhost unplug 0
+	usbscsid --bus-port 2-1 --name one --wait >one.log 2>&1 &
+	winner=$!
+	usbscsid --bus-port 2-1 --name two --wait >two.log 2>&1 &
+	loser=$! name=two
+	within 5 grep -q waiting one.log && within 5 grep -q waiting two.log && replug || return 1
+	within 20 grep -q ^ready: one.log two.log || return 1
+	if grep -q ^ready: two.log; then
+		pid=$winner winner=$loser loser=$pid name=one
+	fi
+	within 10 grep -q 'device busy: another program' $name.log || return 1
+	kill $winner && wait $winner && within 30 grep -q ^ready: $name.log || return 1
+	[ "$(grep -c 'device busy' $name.log)" = 1 ] && kill $loser && wait $loser
+}
+ok D9_refused_after_a_replug_it_tries_again taken_over
 ok D9_kernel_has_both_at_the_end given_back 2-1 2-2
 
 echo "1..$n"

@@ -263,14 +263,36 @@ static void D7_open_flags_give_sane_errors(void **state)
 	close_handle(must_open("0", O_RDWR | O_APPEND));
 }
 
-static void D7_names_are_looked_up_below_a_list_only(void **state)
+static void D7_names_are_looked_up_below_lists_and_whole_disks(void **state)
 {
 	uint64_t list = must_open("", O_RDONLY | O_DIRECTORY);
 	uint64_t part = must_open("0p0", O_RDONLY);
+	uint64_t whole;
 
 	(void)state;
 	assert_true(open_below(list, "0p1", O_RDONLY) > 0);
 	assert_int_equal(open_below(part, "0p1", O_RDONLY), -ENOTDIR);
+	assert_int_equal(open_below(part, "", O_RDONLY | O_DIRECTORY), -ENOTDIR);
+	disk_teardown(NULL);
+	whole = must_open("", O_RDONLY);
+	assert_true(open_below(whole, "", O_RDONLY | O_DIRECTORY) > 0);
+	assert_int_equal(open_below(whole, "0p9", O_RDONLY), -ENOENT);
+}
+
+static void D7_owner_of_the_whole_disk_opens_its_partitions(void **state)
+{
+	uint64_t whole = must_open("", O_RDONLY);
+	uint64_t part = open_below(whole, "0p1", O_RDONLY);
+
+	(void)state;
+	assert_int_equal(fsize(part), P1_BLOCKS * BLOCK);
+	assert_int_equal(open_below(whole, "0p1", O_RDONLY), -ENOLCK);
+	assert_int_equal(open_name("0p0", O_RDONLY), -ENOLCK);
+	close_handle(whole);
+	assert_int_equal(open_name("0p1", O_RDONLY), -ENOLCK);
+	close_handle(must_open("0p0", O_RDONLY));
+	close_handle(part);
+	must_open("", O_RDONLY);
 }
 
 /* ---- exclusive ------------------------------------------------------------ */
@@ -466,6 +488,24 @@ static void D7_cancelled_request_is_answered_once(void **state)
 	assert_int_equal(answer(&req), -ECANCELED);
 }
 
+static void D7_written_data_is_not_cancelled_before_its_flush(void **state)
+{
+	uint64_t whole = must_open("0", O_RDWR);
+	struct scheme_req req = { .scheme = &scheme, .flags = SCHEME_RW_DSYNC };
+
+	(void)state;
+	device.holds = true;
+	disk_scheme_ops.write(&req, whole, buf, BLOCK, 0);
+	device_wait(&device.backend);
+	assert_int_equal(device.writes, 1);
+	assert_non_null(device.held);
+	disk_scheme_ops.cancel(&req);
+	assert_int_equal(req.answers, 0);
+	device_wait(&device.backend);
+	assert_int_equal(device.flushes, 1);
+	assert_int_equal(answer(&req), BLOCK);
+}
+
 static void D7_tables_are_read_again_after_a_write(void **state)
 {
 	uint64_t whole = must_open("0", O_RDWR);
@@ -486,6 +526,20 @@ static void D7_tables_are_read_again_after_a_write(void **state)
 	assert_int_equal(disk.table.count, 1);
 	assert_int_equal(fsize(must_open("0p0", O_RDONLY)), 7 * BLOCK);
 	assert_int_equal(open_name("0p1", O_RDONLY), -ENOENT);
+}
+
+static void D7_tables_stay_while_a_partition_of_the_disk_is_open(void **state)
+{
+	uint64_t whole = must_open("0", O_RDWR);
+	uint64_t part = open_below(whole, "0p1", O_RDONLY);
+
+	(void)state;
+	device_part(1, 0, 0);
+	do_write(whole, BLOCK, SIZE - BLOCK);
+	close_handle(whole);
+	assert_int_equal(disk.table.count, 2);
+	close_handle(part);
+	assert_int_equal(disk.table.count, 1);
 }
 
 static int64_t call(uint64_t handle, uint64_t w0, uint64_t w1, uint32_t in_len,
@@ -559,7 +613,8 @@ int main(void)
 		TEST(D7_partition_is_its_part_of_the_disk),
 		TEST(D7_unknown_names_are_enoent),
 		TEST(D7_open_flags_give_sane_errors),
-		TEST(D7_names_are_looked_up_below_a_list_only),
+		TEST(D7_names_are_looked_up_below_lists_and_whole_disks),
+		TEST(D7_owner_of_the_whole_disk_opens_its_partitions),
 		TEST(D7_second_opener_gets_enolck),
 		TEST(D7_overlapping_partitions_exclude_each_other),
 		TEST(D7_odd_length_or_offset_is_einval),
@@ -574,7 +629,9 @@ int main(void)
 		TEST(D7_device_errors_reach_the_caller),
 		TEST(D7_requests_wait_for_the_device_in_any_order),
 		TEST(D7_cancelled_request_is_answered_once),
+		TEST(D7_written_data_is_not_cancelled_before_its_flush),
 		TEST(D7_tables_are_read_again_after_a_write),
+		TEST(D7_tables_stay_while_a_partition_of_the_disk_is_open),
 		TEST(D7_geometry_call_tells_the_sizes),
 		TEST(D7_other_calls_are_refused),
 		TEST(D7_impossible_sizes_are_refused),

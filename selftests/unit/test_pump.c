@@ -215,6 +215,61 @@ static void D8_what_is_read_ahead_does_not_outlive_a_write(void **state)
 		assert_read(&req[i]);
 }
 
+/* Reads 20 requests, so that something lies ahead; then it is another card. */
+static void read_then_swap(void)
+{
+	for (int i = 0; i < 20; i++)
+		read_now(8 * i, 8);
+	settle();
+	memset(disk.data, 's', sizeof(disk.data));
+}
+
+static void D8_what_is_read_ahead_does_not_outlive_an_attention(void **state)
+{
+	(void)state;
+	read_then_swap();
+	disk.refusal[0] = (struct fake_refusal){ 0x2a, 1, { 6, 0x29, 0 } };
+	submit(&req[1], DISK_WRITE, 4000, 1);
+	settle();
+	assert_int_equal(req[1].error, 0);
+	read_now(20 * 8, 8);
+}
+
+static void D8_what_is_read_ahead_is_not_believed_for_long(void **state)
+{
+	(void)state;
+	pump.trust_ms = 50;
+	read_then_swap();
+	pause_ms(60);
+	read_now(20 * 8, 8);
+}
+
+static void D8_but_for_as_long_as_a_reader_needs(void **state)
+{
+	unsigned int reads;
+
+	(void)state;
+	pump.trust_ms = 60000;
+	for (int i = 0; i < 20; i++)
+		read_now(8 * i, 8);
+	settle();
+	reads = disk.seen[0x28];
+	read_now(20 * 8, 8);
+	assert_int_equal(disk.seen[0x28], reads);
+}
+
+static void D8_swapped_card_is_enomedium_though_its_data_lies_ahead(void **state)
+{
+	(void)state;
+	pump.trust_ms = 0;
+	read_then_swap();
+	disk.refusal[0] = (struct fake_refusal){ 0x28, 1, { 6, 0x28, 0 } };
+	submit(&req[1], DISK_READ, 20 * 8, 8);
+	wait_for(&req[1]);
+	assert_int_equal(req[1].error, -ENOMEDIUM);
+	assert_true(scsi.medium_lost);
+}
+
 static void D8_failure_ahead_is_not_the_readers(void **state)
 {
 	(void)state;
@@ -373,6 +428,41 @@ static void D9_end_answers_what_is_on_the_bus(void **state)
 	assert_int_equal(req[0].answers, 1);
 }
 
+static bool stop_now(void *user)
+{
+	(void)user;
+	return true;
+}
+
+static void D9_told_to_stop_who_waits_is_let_go(void **state)
+{
+	(void)state;
+	submit(&req[0], DISK_READ, 0, 8);
+	scsi.stopping = stop_now;
+	pump.backend.ops->wait(&pump.backend);
+	assert_int_equal(req[0].answers, 1);
+	assert_int_equal(req[0].error, -ENODEV);
+	/* What the device has begun comes to its end all the same. */
+	assert_false(pump_is_idle(&pump));
+	scsi.stopping = NULL;
+	settle();
+	assert_int_equal(disk.fake.state, FAKE_READY);
+	assert_int_equal(req[0].answers, 1);
+}
+
+static void D6_unit_that_stays_busy_is_not_asked_for_each_request(void **state)
+{
+	(void)state;
+	scsi.ready_ms = 0;
+	disk.refusal[0] = (struct fake_refusal){ 0x28, 1000, { 2, 0x04, 1 } };
+	for (int i = 0; i < 4; i++)
+		submit(&req[i], DISK_READ, 8 * i, 8);
+	settle();
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(req[i].error, -EBUSY);
+	assert_int_equal(disk.seen[0x28], 1);
+}
+
 static void D8_waiting_request_is_cancelled(void **state)
 {
 	(void)state;
@@ -498,6 +588,10 @@ int main(void)
 		TEST(D8_scattered_reads_are_not_read_ahead_for),
 		TEST(D8_reading_ahead_ends_at_the_end_of_the_disk),
 		TEST(D8_what_is_read_ahead_does_not_outlive_a_write),
+		TEST(D8_what_is_read_ahead_does_not_outlive_an_attention),
+		TEST(D8_what_is_read_ahead_is_not_believed_for_long),
+		TEST(D8_but_for_as_long_as_a_reader_needs),
+		TEST(D8_swapped_card_is_enomedium_though_its_data_lies_ahead),
 		TEST(D8_failure_ahead_is_not_the_readers),
 		TEST(D8_merged_failure_is_split),
 		TEST(D5_dead_device_is_not_asked_for_each_request),
@@ -509,6 +603,8 @@ int main(void)
 		TEST(D6_flush_that_fails_is_an_error),
 		TEST(D9_unplug_ends_every_request_with_enodev),
 		TEST(D9_end_answers_what_is_on_the_bus),
+		TEST(D9_told_to_stop_who_waits_is_let_go),
+		TEST(D6_unit_that_stays_busy_is_not_asked_for_each_request),
 		TEST(D8_waiting_request_is_cancelled),
 		TEST(D8_everybody_reads_what_was_written_before),
 	};

@@ -342,7 +342,7 @@ static void D6_errors_reach_the_caller(void **state)
 	static const struct { uint8_t op, key, asc; int error; } row[] = {
 		{ 0x28, 3, 0x11, -EIO }, { 0x28, 5, 0x21, -EINVAL },
 		{ 0x2a, 7, 0x27, -EROFS }, { 0x2a, 0xd, 0, -ENOSPC },
-		{ 0x28, 2, 0x04, -EBUSY },
+		{ 0x28, 2, 0x05, -EBUSY },
 	};
 
 	(void)state;
@@ -351,6 +351,114 @@ static void D6_errors_reach_the_caller(void **state)
 		assert_int_equal(do_rw(row[i].op == 0x2a, 8), row[i].error);
 	}
 	assert_int_equal(do_read(8), 0);
+}
+
+static void D6_unit_that_spins_up_at_work_is_waited_for(void **state)
+{
+	(void)state;
+	refuse(0, 0x28, 2, SCSI_NOT_READY, 0x04, 1);
+	assert_int_equal(do_read(8), 0);
+	assert_int_equal(disk.seen[0x28], 3);
+	assert_int_equal(disk.seen[0x1b], 0);
+	assert_memory_equal(buf, disk.data + 8 * 512, LEN);
+}
+
+static void D6_unit_that_sleeps_at_work_is_started(void **state)
+{
+	(void)state;
+	refuse(0, 0x2a, 1, SCSI_NOT_READY, 0x04, 2);
+	assert_int_equal(do_rw(true, 8), 0);
+	assert_int_equal(disk.seen[0x2a], 2);
+	assert_int_equal(disk.seen[0x1b], 1);
+}
+
+static void D6_unit_that_never_spins_up_is_ebusy_in_time(void **state)
+{
+	int64_t begin = now_ms();
+
+	(void)state;
+	scsi.ready_ms = 250;
+	refuse(0, 0x28, 1000, SCSI_NOT_READY, 0x04, 1);
+	assert_int_equal(do_read(8), -EBUSY);
+	assert_true(now_ms() - begin >= 250);
+	assert_true(disk.seen[0x28] >= 3);
+	disk.refusal[0].times = 0;
+	assert_int_equal(do_read(8), 0);
+}
+
+static void D6_unit_that_a_hand_must_help_is_ebusy_at_once(void **state)
+{
+	(void)state;
+	refuse(0, 0x28, 1000, SCSI_NOT_READY, 0x04, 3);
+	assert_int_equal(do_read(8), -EBUSY);
+	assert_int_equal(disk.seen[0x28], 1);
+}
+
+/* ---- told to stop --------------------------------------------------------- */
+
+static unsigned int stop_after;
+
+static bool stop_soon(void *user)
+{
+	assert_ptr_equal(user, &disk);
+	return !stop_after || !--stop_after;
+}
+
+/* At whatever moment: between two commands, and never amid one. */
+static void D9_probe_ends_when_told_to_stop(void **state)
+{
+	unsigned int stopped = 0;
+	int ret;
+
+	(void)state;
+	do {
+		setup(NULL);
+		scsi.stopping = stop_soon;
+		scsi.user = &disk;
+		stop_after = stopped + 1;
+		ret = scsi_probe(&scsi);
+		assert_true(scsi_is_idle(&scsi));
+		assert_int_equal(disk.fake.state, FAKE_READY);
+		assert_int_equal(disk.fake.queued[0] + disk.fake.queued[1], 0);
+		if (!ret)
+			break;
+		assert_int_equal(ret, -EINTR);
+		stopped++;
+	} while (stopped < 1000);
+	/* Before each of its four commands, and while they run. */
+	assert_true(stopped > 4 && stopped < 1000);
+}
+
+static void D9_told_to_stop_nobody_waits_for_a_spin_up(void **state)
+{
+	int64_t begin = now_ms();
+
+	(void)state;
+	refuse(0, 0x28, 1000, SCSI_NOT_READY, 0x04, 1);
+	scsi.stopping = stop_soon;
+	scsi.user = &disk;
+	stop_after = 20;
+	assert_int_equal(do_read(8), -EINTR);
+	assert_true(scsi_is_idle(&scsi));
+	assert_true(now_ms() - begin < SCSI_READY_MS / 2);
+	/* Nothing of it goes on by itself. */
+	assert_int_equal(scsi_timeout(&scsi), -1);
+	scsi.stopping = NULL;
+	disk.refusal[0].times = 0;
+	assert_int_equal(do_read(8), 0);
+}
+
+static void D9_told_to_stop_a_fault_is_not_tried_again(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < BOT_ATTEMPTS; i++)
+		disk.fake.fault[disk.fake.commands + i] = FAULT_CSW_TIMEOUT;
+	scsi.stopping = stop_soon;
+	scsi.user = &disk;
+	stop_after = 0;
+	disk.seen[0x28] = 0;
+	assert_int_equal(do_read(8), -EIO);
+	assert_int_equal(disk.seen[0x28], 1);
 }
 
 static void D5_short_read_is_not_taken_for_a_whole_one(void **state)
@@ -420,6 +528,13 @@ int main(void)
 		TEST_PROBED(D6_removed_medium_is_lost),
 		TEST_PROBED(D6_attention_after_our_own_reset_is_no_change),
 		TEST_PROBED(D6_errors_reach_the_caller),
+		TEST_PROBED(D6_unit_that_spins_up_at_work_is_waited_for),
+		TEST_PROBED(D6_unit_that_sleeps_at_work_is_started),
+		TEST_PROBED(D6_unit_that_never_spins_up_is_ebusy_in_time),
+		TEST_PROBED(D6_unit_that_a_hand_must_help_is_ebusy_at_once),
+		TEST(D9_probe_ends_when_told_to_stop),
+		TEST_PROBED(D9_told_to_stop_nobody_waits_for_a_spin_up),
+		TEST_PROBED(D9_told_to_stop_a_fault_is_not_tried_again),
 		TEST_PROBED(D5_short_read_is_not_taken_for_a_whole_one),
 		TEST_PROBED(D5_refused_sense_is_eio),
 		TEST_PROBED(D6_flush_is_synchronize_cache),

@@ -12,11 +12,12 @@ build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod binutils liburing-dev l
 vm=(qemu-system-x86 busybox-static cpio xz-utils zstd mtools dosfstools)
 # the debug kernel: compiled here
 kernel=(flex bison bc lz4 libelf-dev perl)
-all=(dkms sparse shellcheck fdisk libcmocka-dev)
+all=(dkms fdisk libcmocka-dev)
+lint=(sparse shellcheck coccinelle ocaml-nox clang-tidy cppcheck)
 
 packages=("${build[@]}" "${vm[@]}")
 case ${1:-} in
---all) packages+=("${kernel[@]}" "${all[@]}") ;;
+--all) packages+=("${kernel[@]}" "${all[@]}" "${lint[@]}") ;;
 --debug) packages+=("${kernel[@]}") ;;
 '') ;;
 *) die "usage: deps.sh [--all | --debug]" ;;

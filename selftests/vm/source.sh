@@ -7,6 +7,7 @@
 #   KSELFTEST   directory of kselftest.h, kselftest_harness.h and lib.mk
 #   CHECKPATCH  scripts/checkpatch.pl, with the word lists beside it
 #   KERNELDOC   scripts/kernel-doc
+#   COCCINELLE  scripts/coccinelle, the kernel's semantic patches
 #   TARBALL     the whole source, for debug-kernel.sh
 #   SRCVERSION  version of the package
 # The source is linux-source-6.12: 6.1's package is hardly smaller, and its harness
@@ -29,6 +30,7 @@ files=(
 	scripts/spelling.txt
 	scripts/const_structs.checkpatch
 	scripts/kernel-doc
+	scripts/coccinelle
 	COPYING
 )
 need apt-cache apt-get dpkg-deb xz
@@ -62,7 +64,7 @@ unpack() {
 	tmp=$(mktemp -d "$store/.unpack.XXXXXX")
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$tmp'" EXIT
-	say "unpacking test headers and checkpatch from $package"
+	say "unpacking what tests and lint use of $package"
 	xz -T0 -dc "$store/$version.tar.xz" | tar -x -C "$tmp" --strip-components=1 "${files[@]/#/$package/}"
 	chmod 755 "$tmp"
 	mv "$tmp" "$1"
@@ -89,4 +91,5 @@ dir=$store/$version-$(printf '%s\n' "${files[@]}" | sha256sum | cut -c -8)
 
 printf '%s=%q\n' KSELFTEST "$dir/tools/testing/selftests" \
 	CHECKPATCH "$dir/scripts/checkpatch.pl" \
-	KERNELDOC "$dir/scripts/kernel-doc" TARBALL "$store/$version.tar.xz" SRCVERSION "$version"
+	KERNELDOC "$dir/scripts/kernel-doc" \
+	COCCINELLE "$dir/scripts/coccinelle" TARBALL "$store/$version.tar.xz" SRCVERSION "$version"

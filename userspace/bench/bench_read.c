@@ -98,17 +98,18 @@ static int scheme_start(struct contender *c, const char *name, const char *spin)
 /* ENTERs of the provider since the scheme began. */
 static unsigned long long enters(const char *name)
 {
-	unsigned long long value = 0;
-	char path[128];
+	char path[128], text[32];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/sys/class/scheme/%s/enters", name);
 	f = fopen(path, "re");
-	if (!f || fscanf(f, "%llu", &value) != 1)
+	if (!f || !fgets(text, sizeof(text), f)) {
 		fail(path);
+		text[0] = '\0';
+	}
 	if (f)
 		fclose(f);
-	return value;
+	return strtoull(text, NULL, 10);
 }
 
 /* ---- the pipe ------------------------------------------------------------- */
@@ -225,7 +226,7 @@ static int run(const struct bench *b)
 	};
 	const char *names[] = { "user.bench", "user.bench-spin" };
 	double ops = (double)b->count * (b->rounds + 1);
-	unsigned long long before[2];
+	unsigned long long before[2] = { 0 };
 	int ret;
 
 	ret = scheme_start(&all[0], names[0], NULL);

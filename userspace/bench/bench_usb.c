@@ -89,7 +89,9 @@ static int read_all(const char *path, int flags, void *buf, double *ns)
 
 static int read_twice(const char *path, int flags, void *buf, double *ns)
 {
-	return read_all(path, flags, buf, ns) || read_all(path, flags, buf, ns);
+	int ret = read_all(path, flags, buf, ns);
+
+	return ret ? ret : read_all(path, flags, buf, ns);
 }
 
 static int scheme_round(void *buf, double *ns)

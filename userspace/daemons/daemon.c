@@ -104,7 +104,7 @@ static const struct argp_option options[] = {
 static unsigned int number(struct argp_state *state, const char *what,
 			   const char *text, uint64_t most)
 {
-	uint64_t value;
+	uint64_t value = 0;
 
 	if (daemon_parse_size(text, &value) || value > most)
 		argp_error(state, "%s: not a number from 0 to %" PRIu64 ": %s",

@@ -50,12 +50,15 @@ static int open_errno(const char *node, int flags)
 {
 	int fd = open(node, flags | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /*
  * A descriptor to open a path from. Access mode 3 asks nothing of the provider,
- * but needs both rights to the node; without them its root will do.
+ * but needs both rights to the node; without them its root will do, if the
+ * provider lets us open that and opens names below it.
  */
 static int open_base(const char *node, int flags)
 {
@@ -85,10 +88,13 @@ int scheme_open(const char *url, int flags, mode_t mode)
 
 	if (ret)
 		return ret;
-	if (*path)
+	/* open(2) takes no device for a directory: only the provider knows. */
+	if (*path || flags & O_DIRECTORY)
 		return open_below(node, path, flags, mode);
 	fd = open(node, flags, mode);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 int scheme_openat(int fd, const char *path, int flags, mode_t mode)

@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{ "kill",	1, 1,	ctl_kill },
 	{ "open",	1, 1,	ctl_open },
 	{ "cat",	1, 1,	ctl_cat },
+	{ "ls",		1, 1,	ctl_ls },
 	{ "dup",	2, 2,	ctl_dup },
 	{ "call",	1, 4,	ctl_call },
 };
@@ -69,6 +70,7 @@ static const char doc[] =
 	"  kill NAME             end a scheme\n"
 	"  open URL              see whether a file can be opened\n"
 	"  cat URL               copy a file to the standard output\n"
+	"  ls URL                the list that a provider gives of a directory\n"
 	"  dup URL STRING        the same with the sub-object that STRING names\n"
 	"  call URL [WORD...]    a call with up to three numbers; standard input\n"
 	"                        goes there, what comes back to standard output\n"
@@ -87,7 +89,7 @@ static void parse_room(struct ctl *ctl, const char *arg,
 	ctl->room = (unsigned int)room;
 }
 
-static void check_command(const struct ctl *ctl, struct argp_state *state)
+static void check_command(struct ctl *ctl, struct argp_state *state)
 {
 	const struct command *c = ctl->nr_args ? find(ctl->args[0]) : NULL;
 
@@ -97,6 +99,7 @@ static void check_command(const struct ctl *ctl, struct argp_state *state)
 		argp_error(state, "no such command: %s", ctl->args[0]);
 	else if (ctl->nr_args - 1 < c->least || ctl->nr_args - 1 > c->most)
 		argp_error(state, "wrong number of arguments for %s", c->name);
+	ctl->command = c;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -142,5 +145,5 @@ int main(int argc, char **argv)
 	};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &ctl);
-	return find(ctl.args[0])->run(&ctl);
+	return ctl.command->run(&ctl);
 }

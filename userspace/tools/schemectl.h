@@ -8,12 +8,15 @@
 
 #include <stdbool.h>
 
+struct command;
+
 struct ctl {
 	const char	*program;
 	const char	*control;	/* NULL: the usual node */
 	const char	*sysfs;		/* where the schemes' attributes are */
 	bool		json;
 	unsigned int	room;		/* of a call's answer; 0: a slot */
+	const struct command *command;	/* the one that args[0] names */
 	int		nr_args;	/* the command and its own */
 	char		**args;
 };
@@ -27,6 +30,7 @@ int ctl_stats(const struct ctl *ctl);
 int ctl_kill(const struct ctl *ctl);
 int ctl_open(const struct ctl *ctl);
 int ctl_cat(const struct ctl *ctl);
+int ctl_ls(const struct ctl *ctl);
 int ctl_dup(const struct ctl *ctl);
 int ctl_call(const struct ctl *ctl);
 

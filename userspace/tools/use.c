@@ -17,7 +17,7 @@
 #include "explain.h"
 
 #define CONTROL_NODE	"/dev/scheme-control"
-#define CHUNK		(128 * 1024)
+#define CHUNK		(128UL * 1024)
 
 /* More than any slot: the module says what is too much. */
 #define IN_MAX		(64U << 20)
@@ -105,15 +105,26 @@ static int copy_out(const struct ctl *ctl, int fd)
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int ctl_cat(const struct ctl *ctl)
+static int copy_url(const struct ctl *ctl, int flags)
 {
-	int ret, fd = scheme_open(ctl->args[1], O_RDONLY | O_CLOEXEC, 0);
+	int ret, fd = scheme_open(ctl->args[1], O_RDONLY | O_CLOEXEC | flags, 0);
 
 	if (fd < 0)
 		return fail_use(ctl, fd);
 	ret = copy_out(ctl, fd);
 	close(fd);
 	return ret;
+}
+
+int ctl_cat(const struct ctl *ctl)
+{
+	return copy_url(ctl, 0);
+}
+
+/* The text that a provider has for its directory: a name a line. */
+int ctl_ls(const struct ctl *ctl)
+{
+	return copy_url(ctl, O_DIRECTORY);
 }
 
 int ctl_dup(const struct ctl *ctl)

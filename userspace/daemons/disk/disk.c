@@ -28,6 +28,7 @@ struct disk_request {
 	struct disk		*disk;
 	uint32_t		bytes;		/* to answer with */
 	bool			flush_after;	/* O_DSYNC: the flush is to come */
+	bool			is_written;	/* and now it is under way */
 };
 
 static struct disk_handle *handle_of(uint64_t number)
@@ -133,16 +134,29 @@ void disk_uninit(struct disk *disk)
 		handle_free(disk, disk->handles);
 }
 
-/* Is anything of these blocks open already? */
-static bool range_is_open(const struct disk *disk, uint64_t start,
-			  uint64_t blocks)
+static bool is_open(const struct disk *disk)
 {
 	const struct disk_handle *handle;
 
 	for (handle = disk->handles; handle; handle = handle->next)
-		if (!handle->list && start < handle->start + handle->blocks &&
+		if (!handle->list)
+			return true;
+	return false;
+}
+
+/* Is anything of these blocks open already, by others than `own`? */
+static bool range_is_open(const struct disk *disk, const struct disk_handle *own,
+			  uint64_t start, uint64_t blocks)
+{
+	const struct disk_handle *handle;
+
+	for (handle = disk->handles; handle; handle = handle->next) {
+		if (handle->list || handle == own)
+			continue;
+		if (start < handle->start + handle->blocks &&
 		    handle->start < start + blocks)
 			return true;
+	}
 	return false;
 }
 
@@ -179,6 +193,11 @@ static bool wants_write(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY;
 }
 
+static bool is_whole(const struct disk *disk, const struct disk_handle *handle)
+{
+	return !handle->list && handle->blocks == disk->backend->blocks;
+}
+
 /* What keeps `name` from being opened so, whoever else has it open. */
 static int open_check(const struct disk *disk, const char *name, int flags,
 		      struct partition *range)
@@ -196,8 +215,8 @@ static int open_check(const struct disk *disk, const char *name, int flags,
 	return 0;
 }
 
-static int range_open(struct disk *disk, const char *name, int flags,
-		      struct disk_handle **out)
+static int range_open(struct disk *disk, const struct disk_handle *dir,
+		      const char *name, int flags, struct disk_handle **out)
 {
 	struct disk_handle *handle;
 	struct partition range;
@@ -205,7 +224,7 @@ static int range_open(struct disk *disk, const char *name, int flags,
 
 	if (ret)
 		return ret;
-	if (range_is_open(disk, range.start, range.blocks))
+	if (range_is_open(disk, dir, range.start, range.blocks))
 		return -ENOLCK;
 	handle = calloc(1, sizeof(*handle));
 	if (!handle)
@@ -251,16 +270,17 @@ static void op_open(struct scheme_req *req, uint64_t dir, const char *path,
 		    int flags, mode_t mode)
 {
 	struct disk *disk = disk_of(req);
+	struct disk_handle *at = dir == SCHEME_ROOT ? NULL : handle_of(dir);
 	struct disk_handle *handle;
 	int ret;
 
 	(void)mode;
-	if (dir != SCHEME_ROOT && !handle_of(dir)->list)
+	if (at && !at->list && !is_whole(disk, at))
 		ret = -ENOTDIR;
 	else if (!*path && flags & O_DIRECTORY)
 		ret = list_open(disk, flags, &handle);
 	else
-		ret = range_open(disk, path, flags, &handle);
+		ret = range_open(disk, at, path, flags, &handle);
 	if (ret) {
 		scheme_reply(req, ret);
 		return;
@@ -273,12 +293,13 @@ static void op_close(struct scheme *s, uint64_t number)
 {
 	struct disk *disk = scheme_user(s);
 	struct disk_handle *handle = handle_of(number);
-	bool rescan = !handle->list && handle->has_written &&
-		      handle->blocks == disk->backend->blocks;
 
+	disk->is_stale |= handle->has_written && is_whole(disk, handle);
 	handle_free(disk, handle);
-	if (rescan)
-		table_scan(disk);
+	if (!disk->is_stale || is_open(disk))
+		return;
+	disk->is_stale = false;
+	table_scan(disk);
 }
 
 /* ---- read and write ------------------------------------------------------- */
@@ -290,6 +311,7 @@ static void request_done(struct disk_io *io, int error)
 
 	if (!error && request->flush_after) {
 		request->flush_after = false;
+		request->is_written = true;
 		io->op = DISK_FLUSH;
 		backend->ops->submit(backend, io);
 		return;
@@ -414,7 +436,8 @@ static void op_cancel(struct scheme_req *req)
 	struct disk *disk = disk_of(req);
 	struct disk_request *request = scheme_req_user(req);
 
-	if (request && disk->backend->ops->cancel)
+	/* Who is told that nothing was written must find nothing written. */
+	if (request && !request->is_written && disk->backend->ops->cancel)
 		disk->backend->ops->cancel(disk->backend, &request->io);
 }
 
@@ -422,7 +445,7 @@ static void op_cancel(struct scheme_req *req)
 
 static void op_fsize(struct scheme_req *req, uint64_t number)
 {
-	scheme_reply(req, handle_size(disk_of(req), handle_of(number)));
+	scheme_reply(req, (int64_t)handle_size(disk_of(req), handle_of(number)));
 }
 
 static void geometry_fill(const struct disk *disk,

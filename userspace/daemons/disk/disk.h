@@ -12,6 +12,8 @@
  *
  *  - An open disk or partition is its opener's alone: who opens it again, or
  *    anything that overlaps it, gets ENOLCK. Lists do not count.
+ *  - Names are opened below the root, the list, or the open whole disk. Who has
+ *    the whole disk open may so open a partition of it beside: it is his own.
  *  - Length and offset are multiples of the block size, else EINVAL.
  *  - A read that starts at the end or past it gives 0, one that runs over the
  *    end is cut there: so a tool that reads until the end finds it.
@@ -22,7 +24,8 @@
  *    device. O_CREAT creates nothing: EPERM for a name that does not exist.
  *  - Opening a read-only disk for writing gives EROFS, the list EISDIR.
  *  - fsync, and a write with O_DSYNC, make written data durable.
- *  - The tables are read again when the whole disk is closed after a write.
+ *  - The tables are read again when the whole disk is closed after a write, and
+ *    what was opened below it, too.
  *
  * Who may open what is the node's mode and owner to say; nothing here asks for
  * a certain user.
@@ -112,6 +115,7 @@ struct disk {
 	struct disk_backend	*backend;
 	struct partition_table	table;
 	struct disk_handle	*handles;	/* all that are open */
+	bool			is_stale;	/* the table, by a write */
 };
 
 /*

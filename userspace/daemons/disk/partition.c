@@ -138,7 +138,7 @@ static int gpt_header_read(struct scan *scan, uint64_t here,
 
 	if (ret)
 		return ret;
-	if (memcmp(block->signature, GPT_SIGNATURE, sizeof(block->signature)) ||
+	if (memcmp(block->signature, GPT_SIGNATURE, sizeof(block->signature)) != 0 ||
 	    !gpt_header_crc_ok(block, scan->src->block_size) ||
 	    !gpt_header_range_ok(block, here, scan->src))
 		return -ENOENT;

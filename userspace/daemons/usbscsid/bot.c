@@ -327,6 +327,11 @@ void bot_work(struct bot *bot)
 	}
 }
 
+void bot_last_attempt(struct bot *bot)
+{
+	bot->attempts = BOT_ATTEMPTS;
+}
+
 int bot_run(struct bot *bot, struct bot_command *cmd)
 {
 	bot_start(bot, cmd);

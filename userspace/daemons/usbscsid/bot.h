@@ -157,6 +157,8 @@ void bot_init(struct bot *bot, struct bot_transport *transport);
 void bot_start(struct bot *bot, struct bot_command *cmd);
 /* Do what the transfers that have ended allow. Call it after each wait. */
 void bot_work(struct bot *bot);
+/* Let the command in flight end, but do not begin it again. */
+void bot_last_attempt(struct bot *bot);
 /* bot_start() and wait for the end. Returns cmd->error. */
 int bot_run(struct bot *bot, struct bot_command *cmd);
 

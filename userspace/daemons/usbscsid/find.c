@@ -129,13 +129,13 @@ static int ports_compare(const void *a, const void *b)
 }
 
 /* By port, so that "the first" is always the same one. */
-static ssize_t devices_get(libusb_context *ctx, libusb_device ***list)
+static int devices_get(libusb_context *ctx, libusb_device ***list)
 {
-	ssize_t n = libusb_get_device_list(ctx, list);
+	int n = (int)libusb_get_device_list(ctx, list);
 
 	if (n < 0)
 		return usb_errno(n);
-	qsort(*list, n, sizeof(**list), ports_compare);
+	qsort(*list, n, sizeof(libusb_device *), ports_compare);
 	return n;
 }
 
@@ -143,12 +143,12 @@ int usb_find(libusb_context *ctx, const struct usb_match *match,
 	     struct usb_place *place)
 {
 	libusb_device **list;
-	ssize_t n = devices_get(ctx, &list);
+	int n = devices_get(ctx, &list);
 	int ret = -ENODEV;
 
 	if (n < 0)
 		return n;
-	for (ssize_t i = 0; i < n && ret; i++) {
+	for (int i = 0; i < n && ret; i++) {
 		if (!place_find(list[i], place) || !place_matches(place, match))
 			continue;
 		libusb_ref_device(place->device);
@@ -169,7 +169,7 @@ static void product_print(libusb_device *device, char *text, size_t size)
 	    !descriptor.iProduct || libusb_open(device, &handle))
 		return;
 	if (libusb_get_string_descriptor_ascii(handle, descriptor.iProduct,
-					       (unsigned char *)text, size) < 0)
+					       (unsigned char *)text, (int)size) < 0)
 		text[0] = '\0';
 	libusb_close(handle);
 }
@@ -177,12 +177,12 @@ static void product_print(libusb_device *device, char *text, size_t size)
 static int list_print(libusb_context *ctx)
 {
 	libusb_device **list;
-	ssize_t n = devices_get(ctx, &list);
+	int n = devices_get(ctx, &list);
 	int found = 0;
 
 	if (n < 0)
 		return n;
-	for (ssize_t i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++) {
 		struct usb_place place;
 		char product[128];
 

@@ -4,15 +4,21 @@
  *
  *	usbscsid [--device VID:PID | --bus-port B-P] [--name NAME] [--wait]
  */
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "session.h"
 
-/* How often a device that is waited for is looked for. */
+/*
+ * How often a device that is waited for is looked for. One that refuses is left
+ * alone for longer each time: a try takes it from the kernel's driver.
+ */
 #define LOOK_MS		500
+#define LOOK_DOUBLINGS	4
 
 struct usbscsid {
 	struct daemon		daemon;
@@ -36,13 +42,31 @@ static const struct argp_option usbscsid_options[] = {
 	{ 0 }
 };
 
+/* A number up to `most` with `end` behind it, where *at goes on. */
+static bool number_read(const char **at, int base, unsigned long most, char end,
+			unsigned long *value)
+{
+	char *rest;
+
+	/* strtoul() would take a sign, a space and 0x too. */
+	if (!isxdigit((unsigned char)**at) || (*at)[1] == 'x' || (*at)[1] == 'X')
+		return false;
+	errno = 0;
+	*value = strtoul(*at, &rest, base);
+	if (errno || rest == *at || *rest != end || *value > most)
+		return false;
+	*at = rest + !!*rest;
+	return true;
+}
+
 static int option_device(const char *text, struct usb_match *match,
 			 struct argp_state *state)
 {
-	unsigned int vendor, product;
-	char rest;
+	unsigned long vendor = 0, product = 0;
+	const char *at = text;
 
-	if (sscanf(text, "%4x:%4x%c", &vendor, &product, &rest) != 2)
+	if (!number_read(&at, 16, UINT16_MAX, ':', &vendor) ||
+	    !number_read(&at, 16, UINT16_MAX, '\0', &product))
 		argp_error(state, "\"%s\" is not VID:PID; write both in hexadecimal, such as 46f4:0001",
 			   text);
 	match->has_id = true;
@@ -54,9 +78,12 @@ static int option_device(const char *text, struct usb_match *match,
 static int option_port(const char *text, struct usb_match *match,
 		       struct argp_state *state)
 {
-	unsigned int bus, port;
+	const char *at = text;
+	unsigned long bus;
 
-	if (sscanf(text, "%u-%u", &bus, &port) != 2)
+	/* What comes after the bus is compared as it is written. */
+	if (!number_read(&at, 10, UINT8_MAX, '-', &bus) ||
+	    !isdigit((unsigned char)*at) || at[strspn(at, "0123456789.")])
 		argp_error(state, "\"%s\" is not B-P; --list shows what is", text);
 	match->port = text;
 	return 0;
@@ -152,33 +179,44 @@ static void say_missing(const struct usbscsid *u, enum session_end end)
 }
 
 /* Until it is time to look again. True: told to stop. */
-static bool pause_or_stop(const struct daemon *d)
+static bool pause_or_stop(const struct daemon *d, unsigned int refusals)
 {
 	struct pollfd fd = { .fd = d->signal_fd, .events = POLLIN };
 
-	return poll(&fd, 1, LOOK_MS) == 1;
+	if (refusals > LOOK_DOUBLINGS)
+		refusals = LOOK_DOUBLINGS;
+	return poll(&fd, 1, LOOK_MS << refusals) == 1;
 }
 
 /*
  * Session after session. Each looks at the bus anew, since without udevd
- * libusb does not learn of a device that comes later.
+ * libusb does not learn of a device that comes later. A refusal is the end of
+ * it only at the start: one that was just plugged in may be held for a moment by
+ * others, or not be ours yet.
  */
 static int serve(struct usbscsid *u)
 {
-	bool has_said = false;
+	bool has_said = false, has_waited = false;
+	unsigned int refusals = 0;
+	int refusal = 0;
 
 	for (;;) {
-		enum session_end end = session_run(&u->daemon, &u->options);
+		enum session_end end = session_run(&u->daemon, &u->options,
+						   &refusal);
 		bool is_missing = end == SESSION_NO_DEVICE ||
 				  end == SESSION_NO_MEDIUM;
+		bool is_refused = end == SESSION_REFUSED;
 
 		if (is_missing && !has_said)
 			say_missing(u, end);
 		has_said = is_missing;
-		if (end == SESSION_FAILED || (is_missing && !u->waits))
+		if (end == SESSION_FAILED || (is_missing && !u->waits) ||
+		    (is_refused && !has_waited))
 			return -ENODEV;
+		refusals = is_refused ? refusals + 1 : 0;
+		has_waited = u->waits;
 		if (end == SESSION_STOPPED || !u->waits ||
-		    pause_or_stop(&u->daemon))
+		    pause_or_stop(&u->daemon, refusals))
 			return 0;
 	}
 }

@@ -3,14 +3,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "scsi.h"
 
 #define OP_TEST_UNIT_READY	0x00
 #define OP_INQUIRY		0x12
 #define OP_MODE_SENSE_6		0x1a
-#define OP_START_STOP_UNIT	0x1b
 #define OP_READ_CAPACITY_10	0x25
 #define OP_MODE_SENSE_10	0x5a
 #define OP_SERVICE_ACTION_IN	0x9e
@@ -28,7 +27,6 @@
 #define TYPE_SIMPLE_DISK	0x0e
 
 #define PROBE_TIMEOUT_MS	5000
-#define READY_POLL_MS		100
 
 /* Run a command that reads. Returns the bytes that came, or -errno. */
 static int probe_ask(struct scsi *scsi, const uint8_t *cdb, uint8_t cdb_len,
@@ -42,6 +40,8 @@ static int probe_ask(struct scsi *scsi, const uint8_t *cdb, uint8_t cdb_len,
 	};
 	int ret;
 
+	if (scsi_is_stopping(scsi))
+		return -EINTR;
 	memcpy(cmd.bot.cdb, cdb, cdb_len);
 	if (len)
 		memset(buf, 0, len);
@@ -88,35 +88,21 @@ static int probe_inquiry(struct scsi *scsi)
 
 /* ---- TEST UNIT READY ------------------------------------------------------ */
 
-static void ready_pause(void)
-{
-	const struct timespec pause = { .tv_nsec = READY_POLL_MS * 1000000L };
-
-	nanosleep(&pause, NULL);
-}
-
-/* "Initializing command required": it will not spin up by itself. */
-static bool wants_start(const struct scsi_sense *sense)
-{
-	return sense->key == SCSI_NOT_READY && sense->asc == 0x04 &&
-	       sense->ascq == 0x02;
-}
-
 static int probe_ready(struct scsi *scsi)
 {
 	static const uint8_t test[6] = { OP_TEST_UNIT_READY };
-	static const uint8_t start[6] = { OP_START_STOP_UNIT, 0, 0, 0, 1 };
-	int ret = -EBUSY;
+	static const uint8_t start[6] = { SCSI_START_STOP_UNIT, 0, 0, 0, 1 };
+	int64_t until = now_ms() + scsi->ready_ms;
+	int ret;
 
-	for (int ms = 0; ms < SCSI_READY_MS; ms += READY_POLL_MS) {
+	for (;;) {
 		ret = probe_ask(scsi, test, sizeof(test), NULL, 0);
-		if (ret != -EBUSY)
-			break;
-		if (wants_start(&scsi->last_sense))
+		if (ret != -EBUSY || now_ms() >= until)
+			return ret;
+		if (scsi_wants_start(&scsi->last_sense))
 			probe_ask(scsi, start, sizeof(start), NULL, 0);
-		ready_pause();
+		pause_ms(SCSI_READY_POLL_MS);
 	}
-	return ret;
 }
 
 /* ---- READ CAPACITY -------------------------------------------------------- */
@@ -177,7 +163,7 @@ static int probe_write_protect(struct scsi *scsi)
 		at = 2;
 	}
 	scsi->write_protected = ret > at && data[at] & MODE_WRITE_PROTECT;
-	return ret == -ENODEV ? ret : 0;
+	return ret == -ENODEV || ret == -EINTR ? ret : 0;
 }
 
 int scsi_probe(struct scsi *scsi)

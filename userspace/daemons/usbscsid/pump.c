@@ -4,8 +4,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clock.h"
+
 /* Read ahead once so many requests have followed one another. */
 #define STREAK_MIN	4
+
+/*
+ * For how long what has been read ahead is believed when the device has passed no
+ * command meanwhile: only by refusing one it tells of a medium that was swapped.
+ */
+#define TRUST_MS	1000
 
 static struct pump *pump_of(struct disk_backend *backend)
 {
@@ -181,6 +189,26 @@ static void ahead_forget_written(struct pump *pump, const struct disk_io *io)
 			ahead_drop(unit);
 }
 
+static void ahead_forget_old(struct pump *pump)
+{
+	struct pump_unit *unit;
+
+	if (now_ms() - pump->passed_ms < pump->trust_ms)
+		return;
+	for (unit = pump->unit; unit < pump->unit + PUMP_UNITS; unit++)
+		if (unit->state == PUMP_AHEAD_READY)
+			ahead_drop(unit);
+}
+
+/* The device has something to tell: who knows whether it is the same medium. */
+static void ahead_heed_attention(struct pump *pump)
+{
+	if (pump->attentions == pump->scsi->attentions)
+		return;
+	pump->attentions = pump->scsi->attentions;
+	ahead_forget_before(pump, UINT64_MAX);
+}
+
 static void ahead_note(struct pump *pump, const struct disk_io *io)
 {
 	if (io->block != pump->read_end) {
@@ -294,7 +322,7 @@ static void unit_split(struct pump *pump, struct pump_unit *unit)
 /* Would its requests fare better alone? Not when no command gets through. */
 static bool unit_is_worth_a_split(const struct pump_unit *unit)
 {
-	return !unit->cmd.bot.error && unit->ios &&
+	return !unit->cmd.bot.error && unit->cmd.error != -EBUSY && unit->ios &&
 	       (unit->ios->next || unit->is_ahead);
 }
 
@@ -315,6 +343,7 @@ static void unit_failed(struct pump *pump, struct pump_unit *unit, int error)
 
 static void unit_passed(struct pump_unit *unit)
 {
+	unit->pump->passed_ms = now_ms();
 	unit_answer(unit, 0);
 	unit->state = unit->is_ahead && !unit->is_stale ? PUMP_AHEAD_READY :
 							   PUMP_FREE;
@@ -336,7 +365,9 @@ static void unit_done(struct scsi_command *cmd)
 /* Put the next command together from what waits. */
 static void pump_stage(struct pump *pump)
 {
-	if (!pump->next && pump->queue) {
+	if (!pump->queue)
+		return;
+	if (!pump->next) {
 		pump->next = unit_get(pump);
 		if (!pump->next)
 			return;
@@ -375,6 +406,7 @@ void pump_work(struct pump *pump)
 		struct pump_unit *unit;
 
 		scsi_work(pump->scsi);
+		ahead_heed_attention(pump);
 		unit = pump->finished;
 		pump->finished = NULL;
 		if (unit && unit->cmd.error)
@@ -413,6 +445,7 @@ static void pump_submit_read(struct pump *pump, struct disk_io *io)
 	struct pump_unit *unit;
 
 	ahead_note(pump, io);
+	ahead_forget_old(pump);
 	unit = ahead_find(pump, io);
 	if (!unit) {
 		queue_push(pump, io);
@@ -457,12 +490,15 @@ static void pump_cancel(struct disk_backend *backend, struct disk_io *io)
 static void pump_wait(struct disk_backend *backend)
 {
 	struct pump *pump = pump_of(backend);
-	struct bot_transport *t = pump->scsi->bot.transport;
 
 	pump_work(pump);
 	if (!pump->running)
 		return;
-	t->ops->wait(t);
+	if (scsi_is_stopping(pump->scsi)) {
+		pump_end(pump);
+		return;
+	}
+	scsi_wait(pump->scsi);
 	pump_work(pump);
 }
 
@@ -477,6 +513,8 @@ void pump_init(struct pump *pump, struct scsi *scsi,
 {
 	memset(pump, 0, sizeof(*pump));
 	pump->scsi = scsi;
+	pump->trust_ms = TRUST_MS;
+	pump->attentions = scsi->attentions;
 	pump->unit_blocks = unit_len / scsi->block_size;
 	pump->queue_tail = &pump->queue;
 	pump->backend = (struct disk_backend){

@@ -14,7 +14,8 @@
  * Who reads in sequence finds the device ahead of him: when nothing else is to
  * do, it reads on into a buffer of its own, up to PUMP_AHEAD buffers, from
  * which the reads to come are answered. What has been read ahead is forgotten
- * when a write to it comes: the disk is ours alone, nobody else can change it.
+ * when a write to it comes, at a unit attention, which may mean another medium,
+ * and when the device has not been asked for a while.
  *
  * When the device refuses a merged command, its requests are repeated one by
  * one, so that each gets its own error; what fails ahead is read again when it
@@ -78,6 +79,11 @@ struct pump {
 	uint64_t		read_end;
 	uint64_t		streak;
 	uint32_t		step;
+
+	/* for how long what was read ahead is believed, and since when */
+	unsigned int		trust_ms;
+	int64_t			passed_ms;
+	unsigned int		attentions;	/* of the unit, that are heeded */
 };
 
 /*

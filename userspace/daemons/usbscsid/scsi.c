@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "clock.h"
+
 #define OP_REQUEST_SENSE	0x03
 #define OP_READ_10		0x28
 #define OP_WRITE_10		0x2a
@@ -13,6 +15,9 @@
 #define OP_READ_16		0x88
 #define OP_WRITE_16		0x8a
 
+#define ASC_NOT_READY		0x04
+#define ASCQ_START_WANTED	0x02
+#define ASCQ_MANUAL		0x03
 #define ASC_OPCODE		0x20
 #define ASC_CDB_FIELD		0x24
 #define ASC_MEDIUM_CHANGED	0x28
@@ -97,6 +102,17 @@ int scsi_sense_errno(const struct scsi_sense *sense)
 	}
 }
 
+bool scsi_is_becoming_ready(const struct scsi_sense *sense)
+{
+	return sense->key == SCSI_NOT_READY && sense->asc == ASC_NOT_READY &&
+	       sense->ascq != ASCQ_MANUAL;
+}
+
+bool scsi_wants_start(const struct scsi_sense *sense)
+{
+	return scsi_is_becoming_ready(sense) && sense->ascq == ASCQ_START_WANTED;
+}
+
 int scsi_capacity10_decode(struct scsi_capacity *capacity, const uint8_t *wire,
 			   uint32_t len)
 {
@@ -149,6 +165,7 @@ void scsi_rw_prepare(const struct scsi *scsi, struct scsi_command *cmd,
 	bot->buf = buf;
 	bot->len = blocks * scsi->block_size;
 	bot->timeout_ms = SCSI_TIMEOUT_MS;
+	cmd->waits = true;
 }
 
 void scsi_flush_prepare(struct scsi_command *cmd)
@@ -163,6 +180,7 @@ void scsi_flush_prepare(struct scsi_command *cmd)
 	bot->buf = NULL;
 	bot->len = 0;
 	bot->timeout_ms = SCSI_FLUSH_TIMEOUT_MS;
+	cmd->waits = true;
 }
 
 /* ---- one command ---------------------------------------------------------- */
@@ -173,6 +191,7 @@ void scsi_init(struct scsi *scsi, struct bot_transport *transport)
 {
 	memset(scsi, 0, sizeof(*scsi));
 	bot_init(&scsi->bot, transport);
+	scsi->ready_ms = SCSI_READY_MS;
 }
 
 static void command_finish(struct scsi *scsi, int error)
@@ -223,11 +242,83 @@ static int passed_errno(const struct scsi_command *cmd)
 	return is_rw && cmd->bot.moved != cmd->bot.len ? -EIO : 0;
 }
 
+static struct scsi *sense_scsi(struct bot_command *sense_cmd)
+{
+	return (struct scsi *)((char *)sense_cmd -
+			       offsetof(struct scsi, sense_cmd));
+}
+
+/* ---- becoming ready ------------------------------------------------------- */
+
+static void start_done(struct bot_command *start)
+{
+	struct scsi *scsi = sense_scsi(start);
+
+	if (start->error)
+		command_finish(scsi, start->error);
+	else
+		scsi->retry_at = now_ms() + SCSI_READY_POLL_MS;
+}
+
+/* It answers at once; the command that waits will see when it has spun up. */
+static void start_ask(struct scsi *scsi)
+{
+	scsi->sense_cmd = (struct bot_command){
+		.cdb = { SCSI_START_STOP_UNIT, 1, 0, 0, 1 },
+		.cdb_len = 6,
+		.timeout_ms = SCSI_TIMEOUT_MS,
+		.done = start_done,
+	};
+	bot_start(&scsi->bot, &scsi->sense_cmd);
+}
+
+/* Not ready yet: does the command wait, and for how long has it? */
+static bool command_waits(struct scsi *scsi, const struct scsi_sense *sense)
+{
+	if (!scsi->cmd->waits || !scsi_is_becoming_ready(sense))
+		return false;
+	if (!scsi->ready_by)
+		scsi->ready_by = now_ms() + scsi->ready_ms;
+	return now_ms() < scsi->ready_by;
+}
+
+static void command_pause(struct scsi *scsi, const struct scsi_sense *sense)
+{
+	/* What it has to say once it is ready does not count against it. */
+	scsi->cmd->attempts = 0;
+	if (scsi_wants_start(sense))
+		start_ask(scsi);
+	else
+		scsi->retry_at = now_ms() + SCSI_READY_POLL_MS;
+}
+
+int scsi_timeout(const struct scsi *scsi)
+{
+	int64_t left = scsi->retry_at - now_ms();
+
+	if (!scsi->retry_at)
+		return -1;
+	return left > 0 ? (int)left : 0;
+}
+
+void scsi_wait(struct scsi *scsi)
+{
+	struct bot_transport *t = scsi->bot.transport;
+
+	if (scsi->retry_at)
+		pause_ms(scsi_timeout(scsi));
+	else
+		t->ops->wait(t);
+}
+
+/* ---- what a refusal means ------------------------------------------------- */
+
 static void command_refused(struct scsi *scsi, const struct scsi_sense *sense)
 {
 	int error = scsi_sense_errno(sense);
 
 	scsi->last_sense = *sense;
+	scsi->attentions += sense->key == SCSI_UNIT_ATTENTION;
 	if (medium_is_lost(scsi, sense)) {
 		scsi->medium_lost = true;
 		error = -ENOMEDIUM;
@@ -236,15 +327,13 @@ static void command_refused(struct scsi *scsi, const struct scsi_sense *sense)
 		command_begin(scsi);
 		return;
 	}
+	if (error == -EBUSY && command_waits(scsi, sense)) {
+		command_pause(scsi, sense);
+		return;
+	}
 	if (!error)
 		error = passed_errno(scsi->cmd);
 	command_finish(scsi, error == -EAGAIN ? -EIO : error);
-}
-
-static struct scsi *sense_scsi(struct bot_command *sense_cmd)
-{
-	return (struct scsi *)((char *)sense_cmd -
-			       offsetof(struct scsi, sense_cmd));
 }
 
 static void sense_done(struct bot_command *sense_cmd)
@@ -281,6 +370,7 @@ void scsi_start(struct scsi *scsi, struct scsi_command *cmd)
 	cmd->bot.done = command_done;
 	cmd->scsi = scsi;
 	scsi->cmd = cmd;
+	scsi->ready_by = 0;
 	command_begin(scsi);
 }
 
@@ -299,6 +389,22 @@ static void command_done(struct bot_command *bot)
 void scsi_work(struct scsi *scsi)
 {
 	bot_work(&scsi->bot);
+	if (scsi_timeout(scsi) != 0)
+		return;
+	scsi->retry_at = 0;
+	command_begin(scsi);
+	bot_work(&scsi->bot);
+}
+
+/* Who waits does not want to any more: what the device has begun shall end. */
+static void command_stop(struct scsi *scsi)
+{
+	bot_last_attempt(&scsi->bot);
+	scsi->cmd->attempts = SCSI_ATTEMPTS;
+	if (!scsi->retry_at)
+		return;
+	scsi->retry_at = 0;
+	command_finish(scsi, -EINTR);
 }
 
 int scsi_run(struct scsi *scsi, struct scsi_command *cmd)
@@ -306,8 +412,10 @@ int scsi_run(struct scsi *scsi, struct scsi_command *cmd)
 	scsi_start(scsi, cmd);
 	for (;;) {
 		scsi_work(scsi);
+		if (scsi->cmd == cmd && scsi_is_stopping(scsi))
+			command_stop(scsi);
 		if (scsi->cmd != cmd)
 			return cmd->error;
-		scsi->bot.transport->ops->wait(scsi->bot.transport);
+		scsi_wait(scsi);
 	}
 }

@@ -9,7 +9,10 @@
  *	unit attention, aborted,	the command again, SCSI_ATTEMPTS in all,
  *	no sense			then EIO
  *	medium not present or changed	ENOMEDIUM, and medium_lost from then on
- *	not ready			EBUSY
+ *	becoming ready			the command again, until ready_ms are over,
+ *					if it is one that waits; else EBUSY. One that
+ *					does not spin up by itself is told to
+ *	not ready otherwise		EBUSY
  *	data protect			EROFS
  *	illegal request			EOPNOTSUPP (operation code), EINVAL
  *	volume overflow			ENOSPC
@@ -29,8 +32,9 @@
 /* How long a command may take: what disks need to spin up, or to flush. */
 #define SCSI_TIMEOUT_MS		30000
 #define SCSI_FLUSH_TIMEOUT_MS	60000
-/* How long a unit may take to become ready at the start. */
+/* How long a unit may take to become ready, at the start and later. */
 #define SCSI_READY_MS		15000
+#define SCSI_READY_POLL_MS	100
 
 /* ---- wire ----------------------------------------------------------------- */
 
@@ -59,6 +63,13 @@ int scsi_sense_decode(struct scsi_sense *sense, const uint8_t *wire,
 /* 0, -EAGAIN to try again, or what the caller of the command gets. */
 int scsi_sense_errno(const struct scsi_sense *sense);
 
+/* Not ready, but not for long: it spins up. */
+bool scsi_is_becoming_ready(const struct scsi_sense *sense);
+/* It will not do so by itself. */
+bool scsi_wants_start(const struct scsi_sense *sense);
+
+#define SCSI_START_STOP_UNIT	0x1b
+
 struct scsi_capacity {
 	uint64_t	blocks;
 	uint32_t	block_size;
@@ -83,6 +94,8 @@ struct scsi_command {
 	struct bot_command	bot;
 	void			(*done)(struct scsi_command *cmd);
 	void			*user;
+	/* while the unit is becoming ready */
+	bool			waits;
 
 	/* the result */
 	int			error;		/* 0 or -errno */
@@ -93,6 +106,10 @@ struct scsi_command {
 
 struct scsi {
 	struct bot		bot;
+	/* the owner's: told to stop? Who waits for an answer then gives up */
+	bool			(*stopping)(void *user);
+	void			*user;
+	unsigned int		ready_ms;	/* SCSI_READY_MS */
 
 	/* scsi_probe() */
 	char			model[64];
@@ -110,13 +127,29 @@ struct scsi {
 	uint8_t			sense[SCSI_SENSE_SIZE];
 	struct scsi_sense	last_sense;	/* of the last refusal */
 	unsigned int		resets_seen;	/* see attention_is_ours() */
+	unsigned int		attentions;	/* so many there have been */
+	int64_t			ready_by;	/* its own limit; 0 is none yet */
+	int64_t			retry_at;	/* it waits for this; 0 if not */
 };
 
 void scsi_init(struct scsi *scsi, struct bot_transport *transport);
-/* As bot_start(), bot_work() and bot_run(). cmd->done may be NULL. */
+/*
+ * As bot_start(), bot_work() and bot_run(). cmd->done may be NULL. scsi_run()
+ * ends with -EINTR if told to stop while the unit is becoming ready.
+ */
 void scsi_start(struct scsi *scsi, struct scsi_command *cmd);
 void scsi_work(struct scsi *scsi);
 int scsi_run(struct scsi *scsi, struct scsi_command *cmd);
+
+/* How long until scsi_work() has something to do by itself; -1: it has not. */
+int scsi_timeout(const struct scsi *scsi);
+/* Let time pass for the command in flight. */
+void scsi_wait(struct scsi *scsi);
+
+static inline bool scsi_is_stopping(const struct scsi *scsi)
+{
+	return scsi->stopping && scsi->stopping(scsi->user);
+}
 
 static inline bool scsi_is_idle(const struct scsi *scsi)
 {
@@ -131,7 +164,7 @@ void scsi_flush_prepare(struct scsi_command *cmd);
 /*
  * Find out what the unit is, and wait until it is ready. Waits for its
  * answers. Errors, beside those of commands: EMEDIUMTYPE not a disk; EINVAL
- * a capacity that cannot be.
+ * a capacity that cannot be; EINTR told to stop.
  */
 int scsi_probe(struct scsi *scsi);
 

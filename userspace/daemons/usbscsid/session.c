@@ -6,7 +6,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 /*
  * A quarter of a command: the module splits long reads, and what has arrived is
@@ -26,12 +27,21 @@ struct session {
 	struct scsi		scsi;
 	struct pump		pump;
 	struct disk		disk;
-	struct usb_buffer	buffer[PUMP_UNITS];
 	char			name[SCHEME_NAME_MAX + 1];
 	bool			no_flush_said;
+	int			*refusal;	/* the caller's */
 };
 
 /* ---- words ---------------------------------------------------------------- */
+
+/* Who tries again and again says it once. */
+static bool is_news(struct session *s, int err)
+{
+	int before = *s->refusal;
+
+	*s->refusal = err;
+	return before != err;
+}
 
 static void say_open_error(const struct usb *usb, int err, const char *held_name)
 {
@@ -107,23 +117,16 @@ static int buffers_alloc(struct session *s, void *at[PUMP_UNITS])
 	bool all_lent = true;
 
 	for (int i = 0; i < PUMP_UNITS; i++) {
-		int ret = usb_buffer_alloc(&s->usb, &s->buffer[i],
-					   SESSION_UNIT_LEN);
+		bool is_lent = false;
 
-		if (ret)
-			return ret;
-		at[i] = s->buffer[i].at;
-		all_lent &= s->buffer[i].is_lent;
+		at[i] = usb_buffer_alloc(&s->usb, SESSION_UNIT_LEN, &is_lent);
+		if (!at[i])
+			return -ENOMEM;
+		all_lent &= is_lent;
 	}
 	if (!all_lent)
 		daemon_say(0, "the kernel lends too little transfer memory, so data is copied once more; raise usbcore.usbfs_memory_mb");
 	return 0;
-}
-
-static void buffers_free(struct session *s)
-{
-	for (int i = 0; i < PUMP_UNITS; i++)
-		usb_buffer_free(&s->usb, &s->buffer[i]);
 }
 
 static void config_set(struct session *s, const struct session_options *options)
@@ -145,6 +148,7 @@ static int session_create(struct session *s)
 
 	if (ret)
 		return ret;
+	*s->refusal = 0;
 	say_disk(s);
 	daemon_ready(s->daemon);
 	return 0;
@@ -172,13 +176,23 @@ static bool any_ready(const struct pollfd *fds, unsigned int nr)
 	return false;
 }
 
+/* How long the loop may sleep: milliseconds, or -1. */
+static int session_timeout(struct session *s)
+{
+	int usb = usb_timeout(&s->usb), scsi = scsi_timeout(&s->scsi);
+
+	if (usb < 0 || (scsi >= 0 && scsi < usb))
+		return scsi;
+	return usb;
+}
+
 /* One turn of the loop. Returns 0, or -ENODEV once the scheme has ended. */
 static int session_turn(struct session *s, struct pollfd *fds, unsigned int nr)
 {
 	int ret = 0;
 
 	/* The device first: the sooner it has its next command the better. */
-	if (any_ready(fds + FD_USB, nr - FD_USB) || usb_timeout(&s->usb) == 0) {
+	if (any_ready(fds + FD_USB, nr - FD_USB) || session_timeout(s) == 0) {
 		usb_handle(&s->usb, 0);
 		pump_work(&s->pump);
 	}
@@ -203,7 +217,7 @@ static enum session_end session_serve(struct session *s)
 	while (!ret && !session_is_unplugged(s)) {
 		unsigned int nr = fds_fill(s, fds);
 
-		if (poll(fds, nr, usb_timeout(&s->usb)) < 0 && errno != EINTR)
+		if (poll(fds, nr, session_timeout(s)) < 0 && errno != EINTR)
 			return SESSION_FAILED;
 		if (fds[FD_SIGNAL].revents)
 			return SESSION_STOPPED;
@@ -215,14 +229,6 @@ static enum session_end session_serve(struct session *s)
 }
 
 /* ---- the end -------------------------------------------------------------- */
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 /* What the device has begun it shall end; nothing new is taken meanwhile. */
 static void session_drain(struct session *s)
@@ -243,6 +249,8 @@ static void session_flush(struct session *s)
 	if (s->pump.backend.read_only || s->scsi.has_no_flush ||
 	    session_is_unplugged(s) || !scsi_is_idle(&s->scsi))
 		return;
+	/* Told to stop or not, this is waited for. */
+	s->scsi.stopping = NULL;
 	scsi_flush_prepare(&cmd);
 	if (scsi_run(&s->scsi, &cmd) && cmd.error != -EOPNOTSUPP &&
 	    cmd.error != -EINVAL)
@@ -268,17 +276,33 @@ static void session_end_scheme(struct session *s)
 
 /* ---- all of it ------------------------------------------------------------ */
 
+static bool session_is_stopping(void *user)
+{
+	const struct session *s = user;
+
+	return daemon_stopping(s->daemon);
+}
+
+static enum session_end session_with_scheme(struct session *s)
+{
+	/* It may have come while the tables were read. */
+	if (session_is_stopping(s))
+		return SESSION_STOPPED;
+	return session_create(s) ? SESSION_FAILED : session_serve(s);
+}
+
 static enum session_end session_with_disk(struct session *s,
 					  const struct session_options *options)
 {
 	enum session_end end;
 
 	if (disk_init(&s->disk, &s->pump.backend)) {
-		say_probe_error(s, -EINVAL);
-		return SESSION_FAILED;
+		if (is_news(s, -EINVAL))
+			say_probe_error(s, -EINVAL);
+		return SESSION_REFUSED;
 	}
 	config_set(s, options);
-	end = session_create(s) ? SESSION_FAILED : session_serve(s);
+	end = session_with_scheme(s);
 	/* Whatever comes next, the device is not left amid a command. */
 	session_drain(s);
 	session_end_scheme(s);
@@ -293,14 +317,19 @@ static enum session_end session_with_usb(struct session *s,
 	int ret;
 
 	scsi_init(&s->scsi, &s->usb.transport);
+	s->scsi.stopping = session_is_stopping;
+	s->scsi.user = s;
 	ret = scsi_probe(&s->scsi);
+	if (ret == -EINTR)
+		return SESSION_STOPPED;
 	if (ret == -ENODEV)
 		return SESSION_NO_DEVICE;
 	if (ret == -ENOMEDIUM)
 		return SESSION_NO_MEDIUM;
 	if (ret) {
-		say_probe_error(s, ret);
-		return SESSION_FAILED;
+		if (is_news(s, ret))
+			say_probe_error(s, ret);
+		return SESSION_REFUSED;
 	}
 	if (buffers_alloc(s, buf)) {
 		daemon_say(ENOMEM, "no memory for transfers");
@@ -311,9 +340,10 @@ static enum session_end session_with_usb(struct session *s,
 }
 
 enum session_end session_run(struct daemon *d,
-			     const struct session_options *options)
+			     const struct session_options *options,
+			     int *refusal)
 {
-	struct session s = { .daemon = d };
+	struct session s = { .daemon = d, .refusal = refusal };
 	enum session_end end;
 	char held[32];
 	int ret = usb_open(&s.usb, &options->match, held, sizeof(held));
@@ -321,11 +351,11 @@ enum session_end session_run(struct daemon *d,
 	if (ret == -ENODEV)
 		return SESSION_NO_DEVICE;
 	if (ret) {
-		say_open_error(&s.usb, ret, held);
-		return SESSION_FAILED;
+		if (is_news(&s, ret))
+			say_open_error(&s.usb, ret, held);
+		return SESSION_REFUSED;
 	}
 	end = session_with_usb(&s, options);
-	buffers_free(&s);
 	usb_close(&s.usb);
 	return end;
 }

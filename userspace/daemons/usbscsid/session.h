@@ -24,14 +24,19 @@ struct session_options {
 
 enum session_end {
 	SESSION_FAILED,		/* one line has been said */
+	SESSION_REFUSED,	/* likewise, but later it may go better */
 	SESSION_NO_DEVICE,	/* nothing has been said */
 	SESSION_NO_MEDIUM,	/* nor here */
 	SESSION_STOPPED,	/* by a signal, or by the scheme's end */
 	SESSION_UNPLUGGED,	/* one line has been said */
 };
 
-/* d has begun; its config is as the options gave it. */
+/*
+ * d has begun; its config is as the options gave it. *refusal: the error of the
+ * last session, 0 if it was served; one that comes again is not said again.
+ */
 enum session_end session_run(struct daemon *d,
-			     const struct session_options *options);
+			     const struct session_options *options,
+			     int *refusal);
 
 #endif /* USBSCSID_SESSION_H */

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
 #define CONTROL_TIMEOUT_MS	5000
 #define BULK_ONLY_RESET		0xff
-#define CLOSE_ROUNDS		20
-#define CLOSE_ROUND_MS		100
+#define CLOSE_MS		2000
 #define WAIT_MS			1000
 
 static struct usb *usb_of(struct bot_transport *t)
@@ -57,14 +58,14 @@ int usb_timeout(struct usb *usb)
 
 	if (libusb_get_next_timeout(usb->ctx, &left) != 1)
 		return -1;
-	return left.tv_sec * 1000 + (left.tv_usec + 999) / 1000;
+	return (int)(left.tv_sec * 1000 + (left.tv_usec + 999) / 1000);
 }
 
 void usb_handle(struct usb *usb, int timeout_ms)
 {
 	struct timeval wait = {
 		.tv_sec = timeout_ms / 1000,
-		.tv_usec = timeout_ms % 1000 * 1000,
+		.tv_usec = timeout_ms % 1000 * 1000L,
 	};
 
 	libusb_handle_events_timeout_completed(usb->ctx, &wait, NULL);
@@ -133,7 +134,7 @@ static int usb_submit(struct bot_transport *t, struct bot_xfer *xfer)
 	xfer->transport_user = usb;
 	libusb_fill_bulk_transfer(transfer, usb->handle,
 				  xfer->in ? usb->place.in : usb->place.out,
-				  xfer->buf, xfer->len, transfer_done, xfer,
+				  xfer->buf, (int)xfer->len, transfer_done, xfer,
 				  xfer->timeout_ms);
 	ret = request_errno(usb, libusb_submit_transfer(transfer));
 	if (!ret)
@@ -174,11 +175,16 @@ static int usb_bulk_reset(struct bot_transport *t)
 
 static int alt_set(struct usb *usb)
 {
+	int ret;
+
 	/* Some devices that have one setting only do not bear being told. */
 	if (!usb->place.alt)
 		return 0;
-	return usb_errno(libusb_set_interface_alt_setting(usb->handle,
-				usb->place.interface, usb->place.alt));
+	ret = libusb_set_interface_alt_setting(usb->handle,
+					       usb->place.interface,
+					       usb->place.alt);
+	/* It is the setting that is not found, not the device. */
+	return ret == LIBUSB_ERROR_NOT_FOUND ? -EIO : request_errno(usb, ret);
 }
 
 static int usb_port_reset(struct bot_transport *t)
@@ -200,23 +206,38 @@ static const struct bot_transport_ops usb_transport_ops = {
 
 /* ---- memory --------------------------------------------------------------- */
 
-int usb_buffer_alloc(struct usb *usb, struct usb_buffer *buffer, size_t len)
+void *usb_buffer_alloc(struct usb *usb, size_t len, bool *is_lent)
 {
+	struct usb_buffer *buffer = &usb->buffer[usb->buffers];
+
+	if (usb->buffers == USB_BUFFERS_MAX)
+		return NULL;
 	buffer->len = len;
 	buffer->at = libusb_dev_mem_alloc(usb->handle, len);
 	buffer->is_lent = buffer->at;
 	if (!buffer->at)
 		buffer->at = aligned_alloc(4096, len);
-	return buffer->at ? 0 : -ENOMEM;
+	if (!buffer->at)
+		return NULL;
+	*is_lent = buffer->is_lent;
+	usb->buffers++;
+	return buffer->at;
 }
 
-void usb_buffer_free(struct usb *usb, struct usb_buffer *buffer)
+/* To give lent ones back takes the open device. */
+static void buffers_give_back(struct usb *usb)
 {
-	if (buffer->is_lent)
-		libusb_dev_mem_free(usb->handle, buffer->at, buffer->len);
-	else
-		free(buffer->at);
-	*buffer = (struct usb_buffer){ 0 };
+	for (unsigned int i = 0; i < usb->buffers; i++)
+		if (usb->buffer[i].is_lent)
+			libusb_dev_mem_free(usb->handle, usb->buffer[i].at,
+					    usb->buffer[i].len);
+}
+
+static void buffers_free(struct usb *usb)
+{
+	for (unsigned int i = 0; i < usb->buffers; i++)
+		if (!usb->buffer[i].is_lent)
+			free(usb->buffer[i].at);
 }
 
 /* ---- open and close ------------------------------------------------------- */
@@ -229,7 +250,12 @@ static int interface_claim(struct usb *usb)
 	libusb_set_auto_detach_kernel_driver(usb->handle, 1);
 	ret = usb_errno(libusb_claim_interface(usb->handle,
 					       usb->place.interface));
-	return ret ? ret : alt_set(usb);
+	if (ret)
+		return ret;
+	ret = alt_set(usb);
+	if (ret)
+		libusb_release_interface(usb->handle, usb->place.interface);
+	return ret;
 }
 
 static int device_open(struct usb *usb, char *held_name, unsigned int held_size)
@@ -275,10 +301,12 @@ err_exit:
 
 static void transfers_end(struct usb *usb)
 {
+	int64_t left, until = now_ms() + CLOSE_MS;
+
 	for (unsigned int i = 0; i < usb->transfers && usb->in_flight; i++)
 		libusb_cancel_transfer(usb->transfer[i]);
-	for (int i = 0; i < CLOSE_ROUNDS && usb->in_flight; i++)
-		usb_handle(usb, CLOSE_ROUND_MS);
+	while (usb->in_flight && (left = until - now_ms()) > 0)
+		usb_handle(usb, (int)left);
 	/* What the kernel has not given back by now it may still write to. */
 	for (unsigned int i = 0; i < usb->transfers && !usb->in_flight; i++)
 		libusb_free_transfer(usb->transfer[i]);
@@ -288,8 +316,11 @@ void usb_close(struct usb *usb)
 {
 	transfers_end(usb);
 	libusb_set_pollfd_notifiers(usb->ctx, NULL, NULL, NULL);
+	buffers_give_back(usb);
 	libusb_release_interface(usb->handle, usb->place.interface);
 	libusb_close(usb->handle);
+	/* Not before: data of a transfer that did not end could still come. */
+	buffers_free(usb);
 	libusb_unref_device(usb->place.device);
 	libusb_exit(usb->ctx);
 }

@@ -15,6 +15,7 @@
 
 #define USB_FDS_MAX		16
 #define USB_TRANSFERS_MAX	4
+#define USB_BUFFERS_MAX		8
 
 /* Memory for data; the kernel's own where it lends some, so nothing copies. */
 struct usb_buffer {
@@ -40,6 +41,9 @@ struct usb {
 	struct libusb_transfer	*transfer[USB_TRANSFERS_MAX];
 	unsigned int		transfers;
 	unsigned int		in_flight;
+
+	struct usb_buffer	buffer[USB_BUFFERS_MAX];
+	unsigned int		buffers;
 };
 
 /*
@@ -49,11 +53,17 @@ struct usb {
  */
 int usb_open(struct usb *usb, const struct usb_match *match, char *held_name,
 	     unsigned int held_size);
-/* Take back what is in flight, and give the disk back to the kernel. */
+/*
+ * Take back what is in flight, free the buffers, and give the disk back to the
+ * kernel.
+ */
 void usb_close(struct usb *usb);
 
-int usb_buffer_alloc(struct usb *usb, struct usb_buffer *buffer, size_t len);
-void usb_buffer_free(struct usb *usb, struct usb_buffer *buffer);
+/*
+ * len bytes for data, until usb_close(); NULL if there are none. is_lent: by the
+ * kernel, so that the data need not be copied.
+ */
+void *usb_buffer_alloc(struct usb *usb, size_t len, bool *is_lent);
 
 /* How long poll() may wait for fds: milliseconds, or -1. */
 int usb_timeout(struct usb *usb);

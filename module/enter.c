@@ -88,7 +88,7 @@ static int enter_park(struct schm_queue *q, struct io_uring_cmd *cmd,
 	schm_cmd_mark_cancelable(cmd, issue_flags);
 	ret = schm_queue_park(q, cmd, arg->min_wait, arg->timeout_ns);
 	if (ret != -EIOCBQUEUED)
-		io_uring_cmd_done(cmd, ret, 0, issue_flags);
+		schm_cmd_done(cmd, ret, issue_flags);
 	return -EIOCBQUEUED;
 }
 
@@ -96,7 +96,7 @@ static int enter_cancel(struct schm_queue *q, struct io_uring_cmd *cmd,
 			unsigned int issue_flags)
 {
 	if (schm_queue_take_parked(q, cmd))
-		io_uring_cmd_done(cmd, -ECANCELED, 0, issue_flags);
+		schm_cmd_done(cmd, -ECANCELED, issue_flags);
 	return 0;
 }
 
@@ -110,9 +110,6 @@ int schm_enter_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		return enter_cancel(q, cmd, issue_flags);
 	if (cmd->cmd_op != SCHEME_IOC_ENTER)
 		return -ENOTTY;
-	/* older kernels refuse it themselves; from 7.1 on it is for us to say */
-	if (issue_flags & IO_URING_F_IOPOLL)
-		return -EOPNOTSUPP;
 	/* 16 bytes: there in a small submission entry, too */
 	BUILD_BUG_ON(sizeof(arg) > 16);
 	memcpy(&arg, schm_cmd_payload(cmd), sizeof(arg));

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Static checks. Of the module and its interface: checkpatch, coccinelle, and for each
-# kernel sparse and extra compiler warnings. Of user space: gcc -fanalyzer, clang-tidy and
+# kernel sparse, extra compiler warnings and compile probes without a use. Of user space: gcc -fanalyzer, clang-tidy and
 # cppcheck. Of every script: shellcheck. Prints TAP and a line of counts.
-# usage: lint.sh [6.1|6.12...]
+# usage: lint.sh [6.1|6.12|7.3...]
 #
 # Each checker has to find what is wrong in selftests/lint before its silence about our
 # files counts. One that is not installed fails.
@@ -14,6 +14,7 @@ cd "$ROOT"
 log=$(mktemp)
 trap 'rm -f "$log" "$log.seed"' EXIT
 passed=0 failed=0
+declare -A answers=()
 seeds=selftests/lint
 out=$BUILD/lint
 mkdir -p "$out"
@@ -111,7 +112,7 @@ coccinelle() {
 
 # compile LOG TARGET: in the copy of the module that 'compiled' has made, as sparse sees it.
 compile() {
-	make -s -k -j2 -C "$KDIR" M="$src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 \
+	"${inside[@]}" make -s -k -j2 -C "$KDIR" M="$src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 \
 		C=2 CF="-D__CHECK_ENDIAN__ -Wno-declaration-after-statement" "$2" >"$1" 2>&1
 }
 
@@ -123,10 +124,11 @@ compiled_seed() {
 
 # Built apart from the real module, and anew: warnings show only when a file is compiled.
 compiled() {
-	local kernel=$1 KREL='' KDIR='' src name
+	local kernel=$1 KREL='' KDIR='' KROOT='' inside=() src name
 	name="warnings and sparse for $kernel"
 	missing sparse "$name" && return
 	eval "$(selftests/vm/kernel.sh "$kernel")"
+	[ -z "$KROOT" ] || inside=(selftests/vm/inside.sh "$KROOT")
 	src=$out/module/$KREL/src
 	rm -rf "$out/module/$KREL"
 	make -s module-sources KDIR="$KDIR" BUILD="$out"
@@ -137,61 +139,17 @@ compiled() {
 	finds 'no previous (prototype|declaration)' compiled_seed
 	finds 'incorrect type in' compiled_seed
 	result "$name"
+	answers[$kernel]=$src/module/compat_conf.h
 }
 
-# ---- user space --------------------------------------------------------------
-
-# Also what tests share; the tests themselves are the harness's macros.
-mapfile -t user < <(find userspace selftests -maxdepth 1 -name '*.c'; find userspace -mindepth 2 -name '*.c')
-read -ra flags < <(make -s --no-print-directory -C userspace flags)
-
-# each COMMAND... -- FILE...: the command once for each file.
-each() {
-	local command=()
-	while [ "$1" != -- ]; do
-		command+=("$1")
-		shift
-	done
-	shift
-	printf '%s\0' "$@" | xargs -0 -P2 -n1 "${command[@]}"
-}
-
-analyzer() {
-	each gcc "${flags[@]}" -fanalyzer -fanalyzer-verbosity=1 -fdiagnostics-plain-output \
-		-c -o /dev/null -- "$@"
-}
-
-# Clang counts what it has not shown, too.
-tidy() {
-	local status=0
-	printf '%s\0' "$@" | xargs -0 -P2 -I{} clang-tidy --quiet {} -- "${flags[@]}" \
-		>"$out/tidy.log" 2>&1 || status=$?
-	grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? (generated|treated as errors?)\.?$' "$out/tidy.log" || true
-	return $status
-}
-
-cppchecked() {
-	local f defines=()
-	for f in "${flags[@]}"; do
-		[[ $f != -[ID]* ]] || defines+=("$f")
-	done
-	cppcheck --quiet --std=c11 --library=posix,gnu -j2 --error-exitcode=1 \
-		--enable=warning,style,performance,portability \
-		--suppressions-list="$seeds/cppcheck.txt" "${defines[@]}" "$@"
-}
-
-# users NAME PATTERN FUNCTION TOOL
-users() {
-	missing "$4" "$1" && return
-	finds "$2" "$3" "$seeds/user.c"
-	check "$3" "${user[@]}"
-	result "$1"
-}
-
-# ---- scripts -----------------------------------------------------------------
-
-shellchecked() {
-	shellcheck -x -P SCRIPTDIR -S info "$@"
+# What kernels answer is compared when all three generations are asked.
+probes() {
+	local files=()
+	if [ "${answers[6.1]-}" ] && [ "${answers[6.12]-}" ] && [ "${answers[7.3]-}" ]; then
+		files=("${answers[6.1]}" "${answers[6.12]}" "${answers[7.3]}")
+	fi
+	selftests/probes.sh "${files[@]}" >"$log" 2>&1 || true
+	result "compile probes"
 }
 
 scripts() {
@@ -208,6 +166,7 @@ scripts() {
 style
 coccinelle
 for kernel; do compiled "$kernel"; done
+probes
 users "gcc -fanalyzer" 'double-.?free' analyzer gcc
 users clang-tidy bugprone-suspicious-memset-usage tidy clang-tidy
 users cppcheck arrayIndexOutOfBounds cppchecked cppcheck

@@ -100,4 +100,4 @@ base=$store/$name
 krel=$(basename "$(find "$base/lib/modules" -mindepth 1 -maxdepth 1 -type d)")
 printf '%s=%q\n' KREL "$krel" KPKG "$SRCVERSION" VMLINUZ "$base/boot/vmlinuz-$krel" \
 	VMLINUX "$base/boot/vmlinuz-$krel" MODDIR "$base/lib/modules/$krel" KDIR "$base/usr/src/linux-debug" \
-	SYMVERS "$base/usr/src/linux-debug/Module.symvers"
+	SYMVERS "$base/usr/src/linux-debug/Module.symvers" KROOT ''

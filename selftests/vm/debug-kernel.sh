@@ -18,7 +18,9 @@ store=$CACHE/kernel
 mkdir -p "$store"
 TARBALL='' SRCVERSION=''
 eval "$("$here/source.sh")"
-name=debug-$SRCVERSION-$(cat "$fragment" "$here/debug-kernel.sh" | sha256sum | cut -c -12)
+# To be counted up when what is below changes the kernel that comes out.
+recipe=1
+name=debug-$SRCVERSION-$({ echo "$recipe" && "$compiler" --version && cat "$fragment"; } | sha256sum | cut -c -12)
 
 # Every line of the fragment, against the configuration that came out.
 check_config() {

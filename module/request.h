@@ -5,11 +5,12 @@
  *
  *   NEW -> RESERVED	  [schm_req_reserve]	it has a tag and a slot
  *   RESERVED -> SENT	  [schm_req_submit]
+ *   RESERVED -> DONE	  [schm_req_submit]	the queue has ended meanwhile
  *   SENT -> DONE	  [req_answer_locked]
  *   SENT -> ABANDONED	  [req_leave]	signal, deadline
- *   SENT -> DONE	  [req_leave]	the provider never saw it
+ *   SENT -> DONE	  [req_leave, req_cancel] the provider never saw it
  *   ABANDONED -> DONE	  [req_answer_locked]
- *   any but DONE -> DONE [schm_queue_fail]	the scheme or ring died
+ *   SENT, ABANDONED -> DONE [schm_queue_fail]	the scheme or ring died
  *
  * A SENT request whose entry is still on the queue's pending list has not
  * reached the ring. result and extra are valid in DONE. The tag is the

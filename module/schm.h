@@ -6,7 +6,7 @@
  *
  *   entry	control provider enter client client_cmd	user pointers, fops
  *   work	life transfer request answer handle	no fops
- *   objects	scheme queue park memory registry node	references, lists
+ *   objects	config scheme queue park memory registry node	references, lists
  *   base	limits compat
  *
  * client and provider never include each other; they meet in request.h.

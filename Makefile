@@ -45,6 +45,8 @@ module: module-sources	## the module, for the kernel that KDIR is the headers of
 	+@exec 9>$(MOD)/lock; flock 9; $(KBUILD) $(if $(V),,-s) modules
 	@cmp -s $(MOD)/src/redox_scheme.ko $(MOD)/redox_scheme.ko || \
 		cp $(MOD)/src/redox_scheme.ko $(MOD)/
+	@rm -f $(MOD)/redox_scheme_kunit.ko
+	@grep -qs 'kunit' $(MOD)/src/modules.order && cp $(MOD)/src/redox_scheme_kunit.ko $(MOD)/ || true
 	@echo "built $(MOD)/redox_scheme.ko"
 
 module-sources:
@@ -109,7 +111,8 @@ DKMS_SOURCE = $(DESTDIR)/usr/src/redox-scheme-$(VERSION)
 dkms-source:
 	@rm -rf $(DKMS_SOURCE)
 	@find Kbuild dkms.conf module uapi -type f \( -name '*.[ch]' -o -name '*.sh' \
-		-o -name Kbuild -o -name dkms.conf \) ! -name '*.mod.c' ! -name compat_conf.h | \
+		-o -name Kbuild -o -name dkms.conf \) ! -name '*.mod.c' ! -name compat_conf.h \
+		! -path 'module/selftest/*' | \
 		while read -r f; do install -D -m 644 $$f $(DKMS_SOURCE)/$$f; done
 
 dkms-install: dkms-source	## give the module to DKMS, which builds it for every kernel

@@ -5,7 +5,7 @@
 #include "suites.h"
 
 /* Post an answer to req that is right but for what is given; its status. */
-#define ANSWER(test, req, ...)						\
+#define ANSWER(req, ...)						\
 	schm_prov_answer((req)->queue, (struct scheme_cqe){		\
 		.user_data = schm_world_tag(req), __VA_ARGS__		\
 	})
@@ -18,7 +18,7 @@
 									\
 	if ((op) == SCHEME_OP_OPEN || (op) == SCHEME_OP_DUP)		\
 		fresh->opens = new_handle(test);			\
-	status = ANSWER(test, fresh, __VA_ARGS__);			\
+	status = ANSWER(fresh, __VA_ARGS__);			\
 	finish(test, fresh, status);					\
 	status;								\
 })
@@ -42,7 +42,7 @@ static void finish(struct kunit *test, struct schm_req *req, int status)
 	if (status == EPROTO)
 		KUNIT_EXPECT_EQ(test, schm_req_wait(req), -EIO);
 	else if (status)
-		KUNIT_EXPECT_EQ(test, ANSWER(test, req, .result = -EAGAIN), 0);
+		KUNIT_EXPECT_EQ(test, ANSWER(req, .result = -EAGAIN), 0);
 	schm_req_put(req);
 	schm_prov_drain(w->q);
 }
@@ -59,7 +59,7 @@ static void S16_answers_come_in_any_order(struct kunit *test)
 	for (i = 0; i < (int)WORLD_DEPTH; i++)
 		req[i] = schm_world_sent(test, SCHEME_OP_READ);
 	for (i = 0; i < (int)WORLD_DEPTH; i++)
-		KUNIT_EXPECT_EQ(test, ANSWER(test, req[order[i]], .result = order[i]), 0);
+		KUNIT_EXPECT_EQ(test, ANSWER(req[order[i]], .result = order[i]), 0);
 	for (i = 0; i < (int)WORLD_DEPTH; i++) {
 		KUNIT_EXPECT_EQ(test, schm_req_wait(req[i]), i);
 		schm_req_put(req[i]);
@@ -107,7 +107,7 @@ static void S14_call_has_two_results(struct kunit *test)
 
 	req->entry.sqe.aux = 64;
 	schm_req_submit(req, 32);
-	KUNIT_EXPECT_EQ(test, ANSWER(test, req, .result = S64_MAX, .extra = 64), 0);
+	KUNIT_EXPECT_EQ(test, ANSWER(req, .result = S64_MAX, .extra = 64), 0);
 	KUNIT_EXPECT_EQ(test, schm_req_wait(req), S64_MAX);
 	KUNIT_EXPECT_EQ(test, req->extra, 64);
 	schm_req_put(req);
@@ -121,7 +121,7 @@ static void S7_answer_opens_the_handle(struct kunit *test)
 
 	req->opens = schm_handle_get(h);
 	schm_req_submit(req, 0);
-	KUNIT_EXPECT_EQ(test, ANSWER(test, req, .result = 12,
+	KUNIT_EXPECT_EQ(test, ANSWER(req, .result = 12,
 				     .flags = SCHEME_CQE_F_POSITIONED), 0);
 	schm_req_put(req);
 	KUNIT_EXPECT_TRUE(test, h->open && h->positioned);
@@ -138,7 +138,7 @@ static void S7_refused_open_leaves_the_handle_closed(struct kunit *test)
 
 	req->opens = schm_handle_get(h);
 	schm_req_submit(req, 0);
-	KUNIT_EXPECT_EQ(test, ANSWER(test, req, .result = -EACCES), 0);
+	KUNIT_EXPECT_EQ(test, ANSWER(req, .result = -EACCES), 0);
 	schm_req_put(req);
 	KUNIT_EXPECT_FALSE(test, h->open);
 	schm_handle_put(h);
@@ -360,7 +360,7 @@ static void U10_broken_ring_ends_its_requests_and_no_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, schm_world_unparked, -EIO);
 	KUNIT_EXPECT_EQ(test, schm_world_completed, 1);
 	KUNIT_EXPECT_EQ(test, (int)elsewhere->state, SCHM_REQ_SENT);
-	KUNIT_EXPECT_EQ(test, ANSWER(test, elsewhere, .result = 1), 0);
+	KUNIT_EXPECT_EQ(test, ANSWER(elsewhere, .result = 1), 0);
 	schm_req_put(req);
 	schm_req_put(elsewhere);
 }
@@ -431,7 +431,7 @@ static void U29_queue_without_files_starts_anew(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, schm_queue_ready(w->q), 0);
 	req = schm_world_sent(test, SCHEME_OP_READ);
 	KUNIT_EXPECT_EQ(test, schm_queue_ready(w->q), 1);
-	KUNIT_EXPECT_EQ(test, ANSWER(test, req, .result = 2), 0);
+	KUNIT_EXPECT_EQ(test, ANSWER(req, .result = 2), 0);
 	KUNIT_EXPECT_EQ(test, schm_req_wait(req), 2);
 	schm_req_put(req);
 	schm_queue_close(w->q);

@@ -119,9 +119,11 @@ bool schm_prov_take(struct schm_queue *q, struct scheme_sqe *sqe)
 {
 	u32 head = q->prov->sq_head;
 
+	/* pairs with the release in queue_push_locked() */
 	if (smp_load_acquire(&q->client->sq_tail) == head)
 		return false;
 	*sqe = q->sq[head & (q->at.sq_entries - 1)];
+	/* pairs with the acquire in schm_queue_room_locked() */
 	smp_store_release(&q->prov->sq_head, head + 1);
 	return true;
 }
@@ -141,6 +143,7 @@ void schm_prov_post(struct schm_queue *q, struct scheme_cqe cqe)
 	u32 tail = q->prov->cq_tail;
 
 	q->cq[tail & (q->at.cq_entries - 1)] = cqe;
+	/* pairs with the acquire in schm_queue_posted_locked() */
 	smp_store_release(&q->prov->cq_tail, tail + 1);
 }
 

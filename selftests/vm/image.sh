@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Builds the file system of a VM: one initramfs that the kernel unpacks into memory.
 # usage: image.sh --out FILE --krel RELEASE --moddir DIR [option]...
-#   --ko FILE        our module; init inserts it after the kernel's own modules
+#   --ko FILE        our module; init inserts it after the kernel's own modules. Tests of
+#                    it that were built for this kernel lie beside it and come along
 #   --stage DIR      a tree laid over the root, such as usr/bin, usr/lib and tests
 #   --overlay DIR    the same, for the settings of one run
 #   --module NAME    a module of the kernel, with all that it depends on
@@ -72,8 +73,15 @@ kernel_modules() {
 	done
 	cp "$moddir"/modules.{builtin,builtin.modinfo,order} "$root/lib/modules/$krel/"
 	depmod -b "$root" "$krel"
-	[ -z "$ko" ] || cp "$ko" "$root/lib/modules/redox_scheme.ko"
-	[ -z "$ko" ] || strip --strip-debug "$root/lib/modules/redox_scheme.ko"
+}
+
+our_modules() {
+	local beside
+	cp "$ko" "$root/lib/modules/redox_scheme.ko"
+	for beside in "$(dirname "$ko")"/redox_scheme_*.ko; do
+		[ ! -e "$beside" ] || cp "$beside" "$root/lib/modules/"
+	done
+	strip --strip-debug "$root"/lib/modules/redox_scheme*.ko
 }
 
 host_programs() {
@@ -120,6 +128,7 @@ for tree in "${trees[@]}"; do
 	cp -a --remove-destination "$tree/." "$root/"
 done
 kernel_modules
+[ -z "$ko" ] || our_modules
 host_programs
 character_sets
 shared_libraries || true

@@ -72,7 +72,7 @@ static void U11_every_entry_of_the_ring_is_usable(struct kunit *test)
 {
 	struct schm_world *w = test->priv;
 	struct schm_late late = SCHM_LATE_INIT(late);
-	struct schm_entry e[WORLD_ENTRIES];
+	struct schm_entry *e = w->entries;
 	u32 i;
 
 	for (i = 0; i < WORLD_ENTRIES; i++) {
@@ -108,7 +108,7 @@ static void U9_indices_wrap_at_2_to_the_32(struct kunit *test)
 {
 	struct schm_world *w = test->priv;
 	struct schm_late late = SCHM_LATE_INIT(late);
-	struct schm_entry e[WORLD_ENTRIES];
+	struct schm_entry *e = w->entries;
 	u32 i;
 
 	/* three entries before the wrap, five behind it */
@@ -215,7 +215,7 @@ static void U10_own_indices_are_never_read_back(struct kunit *test)
 {
 	struct schm_world *w = test->priv;
 	struct schm_late late = SCHM_LATE_INIT(late);
-	struct schm_entry e[2];
+	struct schm_entry *e = w->entries;
 
 	submit(w, &e[0], 10);
 	w->q->client->sq_tail = 77;
@@ -234,11 +234,11 @@ static void S21_entries_beyond_a_full_ring_keep_their_order(struct kunit *test)
 {
 	struct schm_world *w = test->priv;
 	struct schm_late late = SCHM_LATE_INIT(late);
-	struct schm_entry e[WORLD_ENTRIES + 3];
+	struct schm_entry *e = w->entries;
 	struct scheme_sqe sqe;
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(e); i++)
+	for (i = 0; i < WORLD_ENTRIES + 3; i++)
 		submit(w, &e[i], i);
 	KUNIT_EXPECT_EQ(test, w->q->client->flags, SCHEME_RING_OVERFLOW);
 	KUNIT_EXPECT_EQ(test, schm_queue_ready(w->q), WORLD_ENTRIES);
@@ -264,7 +264,7 @@ static void S21_entries_beyond_a_full_ring_keep_their_order(struct kunit *test)
 static void S21_new_entry_does_not_overtake_those_that_wait(struct kunit *test)
 {
 	struct schm_world *w = test->priv;
-	struct schm_entry e[WORLD_ENTRIES + 2];
+	struct schm_entry *e = w->entries;
 	u32 i;
 
 	for (i = 0; i <= WORLD_ENTRIES; i++)
@@ -279,10 +279,10 @@ static void S21_withdrawn_entry_never_reaches_the_ring(struct kunit *test)
 {
 	struct schm_world *w = test->priv;
 	struct schm_late late = SCHM_LATE_INIT(late);
-	struct schm_entry e[WORLD_ENTRIES + 2];
+	struct schm_entry *e = w->entries;
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(e); i++)
+	for (i = 0; i < WORLD_ENTRIES + 2; i++)
 		submit(w, &e[i], i);
 	spin_lock(&w->q->lock);
 	schm_queue_withdraw_locked(w->q, &e[WORLD_ENTRIES]);
@@ -300,11 +300,11 @@ static void S15_one_way_entries_are_never_refused(struct kunit *test)
 {
 	struct schm_world *w = test->priv;
 	struct schm_late late = SCHM_LATE_INIT(late);
-	struct schm_entry e[WORLD_ENTRIES + 2];
+	struct schm_entry *e = w->entries;
 	u32 i;
 
 	spin_lock(&w->q->lock);
-	for (i = 0; i < ARRAY_SIZE(e); i++)
+	for (i = 0; i < WORLD_ENTRIES + 2; i++)
 		submit_locked(w, &e[i], i,
 			      i % 2 ? SCHM_ENTRY_CLOSE : SCHM_ENTRY_CANCEL, &late);
 	spin_unlock(&w->q->lock);
@@ -315,7 +315,7 @@ static void S15_one_way_entries_are_never_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->q->stats.closes, WORLD_DEPTH + 1);
 	KUNIT_EXPECT_EQ(test, w->q->stats.cancels, WORLD_DEPTH + 1);
 	/* all of them are the caller's again, in order */
-	for (i = 0; i < ARRAY_SIZE(e); i++) {
+	for (i = 0; i < WORLD_ENTRIES + 2; i++) {
 		KUNIT_EXPECT_PTR_EQ(test, &e[i].node, late.entries.next);
 		list_del(&e[i].node);
 	}
@@ -459,7 +459,7 @@ static void U13_parked_command_ends_with_enough_entries(struct kunit *test)
 {
 	struct schm_world *w = test->priv;
 	struct schm_late late = SCHM_LATE_INIT(late);
-	struct schm_entry e[2];
+	struct schm_entry *e = w->entries;
 
 	w->q->parked.cmd = SCHM_WORLD_CMD;
 	w->q->parked.min_wait = 2;

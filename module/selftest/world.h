@@ -29,6 +29,7 @@ struct schm_world {
 	struct schm_queue	*other;
 	struct schm_handle	*h;	/* open, with number 7; NULL: put */
 	struct file		*file;
+	struct schm_entry	entries[WORLD_ENTRIES + 3];	/* the test's own */
 };
 
 /* For a suite that needs one: test->priv is a struct schm_world. */

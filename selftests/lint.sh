@@ -111,9 +111,12 @@ coccinelle() {
 }
 
 # compile LOG TARGET: in the copy of the module that 'compiled' has made, as sparse sees it.
+# Not by C=2: the headers of 7.3 lack the script by which it looks for sparse. And they use a
+# keyword that Debian's sparse does not know.
 compile() {
-	"${inside[@]}" make -s -k -j2 -C "$KDIR" M="$src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 \
-		C=2 CF="-D__CHECK_ENDIAN__ -Wno-declaration-after-statement" "$2" >"$1" 2>&1
+	"${inside[@]}" make -s -k -j2 -C "$KDIR" M="$src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 KBUILD_CHECKSRC=2 \
+		CF="-D__CHECK_ENDIAN__ -D__typeof_unqual__=__typeof__ -Wno-declaration-after-statement" \
+		"$2" >"$1" 2>&1
 }
 
 compiled_seed() {
@@ -134,8 +137,9 @@ compiled() {
 	make -s module-sources KDIR="$KDIR" BUILD="$out"
 	compile "$out/$KREL.log" modules || echo "the build fails" >>"$out/$KREL.log"
 	# Only what is said about our files: the headers of the kernel have warnings of their own.
-	grep -E "^$src/|build fails|: error:|ERROR: modpost" "$out/$KREL.log" |
-		sed "s|$src/||" | sort -u >"$log" || true
+	# An error in column 1 is about 7.3's MODULE_...(), whose strlen() sparse does not compute.
+	grep -E "^$src/|^module/|build fails|: error:|ERROR: modpost" "$out/$KREL.log" |
+		grep -v ':1: error: bad constant expression$' | sed "s|$src/||" | sort -u >"$log" || true
 	finds 'no previous (prototype|declaration)' compiled_seed
 	finds 'incorrect type in' compiled_seed
 	result "$name"

@@ -131,6 +131,10 @@ check:	## everything: builds, unit tests, lint, DKMS, tests in VMs (TEST=: only 
 lint:	## checkpatch, sparse, compiler warnings and shellcheck
 	+@MAKE="$(MAKE)" selftests/lint.sh $(KERNELS)
 
+.PHONY: model
+model:	## verify the protocol models with SPIN
+	@selftests/model/run.sh
+
 .PHONY: conformance
 conformance:	## Documentation/conformance.md from the last results of 'make check'
 	@selftests/conformance.sh

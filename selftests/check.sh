@@ -87,6 +87,7 @@ fi
 if [ ${#tests[@]} = 0 ]; then
 	step "install" install_and_use || true
 	step "unit tests" "$make" --no-print-directory unit || true
+	step "models" selftests/model/run.sh || true
 	step "lint" selftests/lint.sh "${kernels[@]}" || true
 	step "dkms" selftests/dkms.sh "${kernels[@]}" || true
 fi

@@ -8,7 +8,7 @@ set -euo pipefail
 
 build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod binutils liburing-dev libusb-1.0-0-dev libjson-c-dev)
 vm=(qemu-system-x86 busybox-static cpio xz-utils zstd mtools dosfstools)
-all=(dkms sparse shellcheck perl fdisk libcmocka-dev)
+all=(dkms sparse shellcheck perl fdisk libcmocka-dev spin)
 
 packages=("${build[@]}" "${vm[@]}")
 case ${1:-} in

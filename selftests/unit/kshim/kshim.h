@@ -349,8 +349,8 @@ struct cdev {
 /* ---- module/compat.h: kernels do not differ here ------------------------- */
 
 #define SCHM_COMPAT_H
-#define schm_notify_off()	0
-#define schm_notify_on(flags)	((void)(flags))
+#define no_notify_signal_save()	0
+#define no_notify_signal_restore(flags)	((void)(flags))
 
 static inline void schm_vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
 {

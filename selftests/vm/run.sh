@@ -80,10 +80,10 @@ fi
 
 settings() {
 	printf '%s=%q\n' KERNEL "$kernel" MODE "$mode" TESTS "${tests[*]}" MODULES "${modules[*]}" \
-		STICKS ${#sticks[@]} TEST_TIMEOUT "$test_timeout" SLOW "$slow" TERMINAL "${TERM:-dumb}"
+		STICKS ${#sticks[@]} TEST_TIMEOUT "$test_timeout" TERMINAL "${TERM:-dumb}"
 	read -r rows columns < <(stty size 2>/dev/null || echo 24 80)
 	printf '%s=%q\n' ROWS "$rows" COLUMNS "$columns"
-	printf '%s=%q\n' KREL "$KREL" | sed 's/^/export /'
+	printf '%s=%q\n' KREL "$KREL" SLOW "$slow" | sed 's/^/export /'
 }
 
 build_image() {

@@ -26,8 +26,8 @@ BEGIN {
 	else {
 		failed++
 		# 'not ok 3 fixture.variant.function'
-		if ($4 == "" && $3 ~ /[.]/)
-			names[failed] = substr($3, match($3, /[^.]*$/))
+		if ($5 == "" && $4 ~ /[.]/)
+			names[failed] = substr($4, match($4, /[^.]*$/))
 	}
 }
 

@@ -11,8 +11,9 @@ set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
 fragment=$here/debug.config
+fixes=$here/debug.patch
 compiler=gcc-12
-need "$compiler" flex bison bc lz4 xz tar
+need "$compiler" flex bison bc lz4 patch xz tar
 lock_cache debug-kernel
 store=$CACHE/kernel
 mkdir -p "$store"
@@ -20,7 +21,7 @@ TARBALL='' SRCVERSION=''
 eval "$("$here/source.sh")"
 # To be counted up when what is below changes the kernel that comes out.
 recipe=1
-name=debug-$SRCVERSION-$({ echo "$recipe" && "$compiler" --version && cat "$fragment"; } | sha256sum | cut -c -12)
+name=debug-$SRCVERSION-$({ echo "$recipe" && "$compiler" --version && cat "$fragment" "$fixes"; } | sha256sum | cut -c -12)
 
 # Every line of the fragment, against the configuration that came out.
 check_config() {
@@ -83,6 +84,7 @@ build() {
 	mkdir -p "$kdir" "$root/boot"
 	say "unpacking the kernel's source ($SRCVERSION)"
 	xz -T0 -dc "$TARBALL" | tar -x -C "$kdir" --strip-components=1
+	patch -s -p1 -d "$kdir" <"$fixes"
 	configure "$kdir"
 	compile "$kdir"
 	krel=$(make -s -C "$kdir" kernelrelease)

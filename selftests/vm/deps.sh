@@ -11,7 +11,7 @@ set -euo pipefail
 build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod binutils liburing-dev libusb-1.0-0-dev libjson-c-dev)
 vm=(qemu-system-x86 busybox-static cpio xz-utils zstd mtools dosfstools debootstrap debian-archive-keyring)
 # the debug kernel: compiled here
-kernel=(flex bison bc lz4 libelf-dev perl)
+kernel=(flex bison bc lz4 patch libelf-dev perl)
 all=(dkms fdisk libcmocka-dev spin)
 lint=(sparse shellcheck coccinelle ocaml-nox clang-tidy cppcheck)
 

@@ -156,6 +156,61 @@ probes() {
 	result "compile probes"
 }
 
+# ---- user space --------------------------------------------------------------
+
+# Also what tests share; the tests themselves are the harness's macros.
+mapfile -t user < <(find userspace selftests -maxdepth 1 -name '*.c'; find userspace -mindepth 2 -name '*.c')
+read -ra flags < <(make -s --no-print-directory -C userspace flags)
+
+# each COMMAND... -- FILE...: the command once for each file.
+each() {
+	local command=()
+	while [ "$1" != -- ]; do
+		command+=("$1")
+		shift
+	done
+	shift
+	printf '%s\0' "$@" | xargs -0 -P2 -n1 "${command[@]}"
+}
+
+analyzer() {
+	each gcc "${flags[@]}" -fanalyzer -fanalyzer-verbosity=1 -fdiagnostics-plain-output \
+		-c -o /dev/null -- "$@"
+}
+
+# Clang counts what it has not shown, too.
+tidy() {
+	local status=0
+	printf '%s\0' "$@" | xargs -0 -P2 -I{} clang-tidy --quiet {} -- "${flags[@]}" \
+		>"$out/tidy.log" 2>&1 || status=$?
+	grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? (generated|treated as errors?)\.?$' "$out/tidy.log" || true
+	return $status
+}
+
+cppchecked() {
+	local f defines=()
+	for f in "${flags[@]}"; do
+		[[ $f != -[ID]* ]] || defines+=("$f")
+	done
+	cppcheck --quiet --std=c11 --library=posix,gnu -j2 --error-exitcode=1 \
+		--enable=warning,style,performance,portability \
+		--suppressions-list="$seeds/cppcheck.txt" "${defines[@]}" "$@"
+}
+
+# users NAME PATTERN FUNCTION TOOL
+users() {
+	missing "$4" "$1" && return
+	finds "$2" "$3" "$seeds/user.c"
+	check "$3" "${user[@]}"
+	result "$1"
+}
+
+# ---- scripts -----------------------------------------------------------------
+
+shellchecked() {
+	shellcheck -x -P SCRIPTDIR -S info "$@"
+}
+
 scripts() {
 	local files=()
 	missing shellcheck shellcheck && return

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The n-th failure counts over all kinds. Which kind it was, the counters
+ * "times" tell: each is lowered by a failure of its kind.
+ */
+#include "inject.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEBUGFS		"/sys/kernel/debug"
+/* more than any test injects */
+#define TIMES		1000000000L
+
+static const struct {
+	const char	*name;
+	enum injected	what;
+} kinds[INJECT_KINDS] = {
+	{ "failslab", INJECTED_MEMORY },
+	{ "fail_page_alloc", INJECTED_MEMORY },
+	{ "fail_usercopy", INJECTED_COPY },
+};
+
+static int attr_open(const char *kind, const char *attr)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), DEBUGFS "/%s/%s", kind, attr);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int attr_write(int fd, const char *text)
+{
+	ssize_t len = strlen(text);
+
+	return pwrite(fd, text, len, 0) == len ? 0 : -errno;
+}
+
+static int attr_set(const char *kind, const char *attr, const char *text)
+{
+	int fd = attr_open(kind, attr);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = attr_write(fd, text);
+	close(fd);
+	return ret;
+}
+
+static long attr_read(int fd)
+{
+	char text[32] = "";
+
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return -1;
+	return strtol(text, NULL, 10);
+}
+
+static int kind_begin(struct inject *in, unsigned int i)
+{
+	const char *kind = kinds[i].name;
+	char times[32];
+	int ret;
+
+	in->times[i] = attr_open(kind, "times");
+	if (in->times[i] < 0)
+		return in->times[i];
+	snprintf(times, sizeof(times), "%ld", TIMES);
+	ret = attr_write(in->times[i], times);
+	/* nothing but the n-th of this thread, and without a word in the log */
+	if (!ret)
+		ret = attr_set(kind, "probability", "0");
+	if (!ret)
+		ret = attr_set(kind, "verbose", "0");
+	return ret;
+}
+
+/* Allocations that may wait, and single pages, are spared by default. */
+static int memory_begin(void)
+{
+	int ret;
+
+	ret = attr_set("failslab", "ignore-gfp-wait", "N");
+	if (!ret)
+		ret = attr_set("fail_page_alloc", "ignore-gfp-wait", "N");
+	if (!ret)
+		ret = attr_set("fail_page_alloc", "ignore-gfp-highmem", "N");
+	if (!ret)
+		ret = attr_set("fail_page_alloc", "min-order", "0");
+	return ret;
+}
+
+int inject_begin(struct inject *in)
+{
+	unsigned int i;
+	int ret;
+
+	memset(in, -1, sizeof(*in));
+	in->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	ret = in->nth < 0 ? -errno : 0;
+	for (i = 0; i < INJECT_KINDS && !ret; i++)
+		ret = kind_begin(in, i);
+	if (!ret)
+		ret = memory_begin();
+	if (ret)
+		inject_end(in);
+	return ret;
+}
+
+void inject_end(struct inject *in)
+{
+	unsigned int i;
+
+	for (i = 0; i < INJECT_KINDS; i++)
+		if (in->times[i] >= 0)
+			close(in->times[i]);
+	if (in->nth >= 0)
+		close(in->nth);
+	memset(in, -1, sizeof(*in));
+}
+
+void inject_arm(struct inject *in, unsigned int n)
+{
+	char text[16];
+	unsigned int i;
+	int len;
+
+	for (i = 0; i < INJECT_KINDS; i++)
+		in->left[i] = attr_read(in->times[i]);
+	len = snprintf(text, sizeof(text), "%u", n);
+	if (pwrite(in->nth, text, len, 0) != len) {
+		perror("# fail-nth");
+		abort();
+	}
+}
+
+/* What is left of n; the failure may come as late as in this very read. */
+static unsigned int nth_left(const struct inject *in)
+{
+	char text[16] = "";
+
+	if (pread(in->nth, text, sizeof(text) - 1, 0) <= 0)
+		return 1;
+	return strtoul(text, NULL, 10);
+}
+
+enum injected inject_disarm(struct inject *in)
+{
+	unsigned int i, left = nth_left(in);
+
+	/* the first may be what fails */
+	while (pwrite(in->nth, "0", 1, 0) != 1)
+		;
+	if (left)
+		return INJECTED_NOTHING;
+	for (i = 0; i < INJECT_KINDS; i++)
+		if (attr_read(in->times[i]) != in->left[i])
+			return kinds[i].what;
+	return INJECTED_UNKNOWN;
+}

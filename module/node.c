@@ -22,6 +22,10 @@ struct schm_node {
 
 static struct class *scheme_class;
 
+/*
+ * Without a name from here the driver core would take the device's own, and put
+ * the node into /dev itself: a few bytes must be had.
+ */
 static char *node_devnode(SCHM_DEVNODE_CONST struct device *dev, umode_t *mode,
 			  kuid_t *uid, kgid_t *gid)
 {
@@ -34,7 +38,7 @@ static char *node_devnode(SCHM_DEVNODE_CONST struct device *dev, umode_t *mode,
 		*uid = node->uid;
 	if (gid)
 		*gid = node->gid;
-	return kasprintf(GFP_KERNEL, "scheme/%s", dev_name(dev));
+	return kasprintf(GFP_KERNEL | __GFP_NOFAIL, "scheme/%s", dev_name(dev));
 }
 
 static ssize_t owner_show(struct device *dev, struct device_attribute *attr,

@@ -92,6 +92,7 @@ void schm_memory_free(struct schm_queue *q)
 int schm_memory_mmap(struct schm_queue *q, struct vm_area_struct *vma)
 {
 	unsigned long nr = q->at.size >> PAGE_SHIFT;
+	int ret;
 
 	if (vma->vm_pgoff || vma_pages(vma) != nr)
 		return -EINVAL;
@@ -103,5 +104,7 @@ int schm_memory_mmap(struct schm_queue *q, struct vm_area_struct *vma)
 	 */
 	schm_vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
 	schm_vm_flags_clear(vma, VM_MAYEXEC);
-	return vm_insert_pages(vma, vma->vm_start, q->pages, &nr);
+	ret = vm_insert_pages(vma, vma->vm_start, q->pages, &nr);
+	/* the size fits, so it had no memory for an upper page table */
+	return ret == -EFAULT ? -ENOMEM : ret;
 }

@@ -14,7 +14,7 @@
 
 #define DEBUGFS		"/sys/kernel/debug"
 /* more than any test injects */
-#define TIMES		1000000000L
+#define TIMES		"1000000000"
 
 static const struct {
 	const char	*name;
@@ -35,45 +35,37 @@ static int attr_open(const char *kind, const char *attr)
 	return fd < 0 ? -errno : fd;
 }
 
-static int attr_write(int fd, const char *text)
-{
-	ssize_t len = strlen(text);
-
-	return pwrite(fd, text, len, 0) == len ? 0 : -errno;
-}
-
+/* Such a file can be read or written once for each time it is opened. */
 static int attr_set(const char *kind, const char *attr, const char *text)
 {
+	ssize_t len = strlen(text);
 	int fd = attr_open(kind, attr);
 	int ret;
 
 	if (fd < 0)
 		return fd;
-	ret = attr_write(fd, text);
+	ret = write(fd, text, len) == len ? 0 : -errno;
 	close(fd);
 	return ret;
 }
 
-static long attr_read(int fd)
+static long attr_get(const char *kind, const char *attr)
 {
 	char text[32] = "";
+	int fd = attr_open(kind, attr);
 
-	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
-		return -1;
+	if (fd < 0)
+		return fd;
+	if (read(fd, text, sizeof(text) - 1) <= 0)
+		text[0] = 0;
+	close(fd);
 	return strtol(text, NULL, 10);
 }
 
-static int kind_begin(struct inject *in, unsigned int i)
+static int kind_begin(const char *kind)
 {
-	const char *kind = kinds[i].name;
-	char times[32];
-	int ret;
+	int ret = attr_set(kind, "times", TIMES);
 
-	in->times[i] = attr_open(kind, "times");
-	if (in->times[i] < 0)
-		return in->times[i];
-	snprintf(times, sizeof(times), "%ld", TIMES);
-	ret = attr_write(in->times[i], times);
 	/* nothing but the n-th of this thread, and without a word in the log */
 	if (!ret)
 		ret = attr_set(kind, "probability", "0");
@@ -106,7 +98,7 @@ int inject_begin(struct inject *in)
 	in->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	ret = in->nth < 0 ? -errno : 0;
 	for (i = 0; i < INJECT_KINDS && !ret; i++)
-		ret = kind_begin(in, i);
+		ret = kind_begin(kinds[i].name);
 	if (!ret)
 		ret = memory_begin();
 	if (ret)
@@ -116,11 +108,6 @@ int inject_begin(struct inject *in)
 
 void inject_end(struct inject *in)
 {
-	unsigned int i;
-
-	for (i = 0; i < INJECT_KINDS; i++)
-		if (in->times[i] >= 0)
-			close(in->times[i]);
 	if (in->nth >= 0)
 		close(in->nth);
 	memset(in, -1, sizeof(*in));
@@ -133,7 +120,7 @@ void inject_arm(struct inject *in, unsigned int n)
 	int len;
 
 	for (i = 0; i < INJECT_KINDS; i++)
-		in->left[i] = attr_read(in->times[i]);
+		in->left[i] = attr_get(kinds[i].name, "times");
 	len = snprintf(text, sizeof(text), "%u", n);
 	if (pwrite(in->nth, text, len, 0) != len) {
 		perror("# fail-nth");
@@ -161,7 +148,7 @@ enum injected inject_disarm(struct inject *in)
 	if (left)
 		return INJECTED_NOTHING;
 	for (i = 0; i < INJECT_KINDS; i++)
-		if (attr_read(in->times[i]) != in->left[i])
+		if (attr_get(kinds[i].name, "times") != in->left[i])
 			return kinds[i].what;
 	return INJECTED_UNKNOWN;
 }

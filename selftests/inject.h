@@ -23,8 +23,7 @@ enum injected {
 
 struct inject {
 	int	nth;			/* of the calling thread, in proc */
-	int	times[INJECT_KINDS];	/* counters, see inject.c */
-	long	left[INJECT_KINDS];
+	long	left[INJECT_KINDS];	/* counters, see inject.c */
 };
 
 /* 0 or -errno; -ENOENT: this kernel injects no failures. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The n-th failure in every call of a client. */
+#include <sys/eventfd.h>
 #include <sys/uio.h>
 
 #include "failnth.h"
@@ -65,11 +66,34 @@ static long call_close(env_t *env)
 	return close(env->fd);
 }
 
-/* the CLOSE is part of the handle */
+/* KASAN needs memory to free a file */
 static const struct failing close_file = {
 	.name = "close", .prepare = prepare_close, .call = call_close,
-	.memory = TAKES_NONE,
+	.memory = COPES,
 };
+
+static int prepare_close_event(env_t *env)
+{
+	env->fd = eventfd(0, EFD_CLOEXEC);
+	return env->fd < 0 ? -errno : 0;
+}
+
+static const struct failing close_event = {
+	.name = "close of an eventfd", .prepare = prepare_close_event,
+	.call = call_close, .memory = COPES,
+};
+
+/* How much memory the call takes, when nobody else takes some. */
+static unsigned int least_memory(env_t *env, const struct failing *f)
+{
+	struct tally tally;
+	unsigned int i, least = N_MAX;
+
+	for (i = 0; i < 5; i++)
+		if (every_nth(env, f, &tally) && tally.memory < least)
+			least = tally.memory;
+	return least;
+}
 
 /* ---- transfers -------------------------------------------------------------- */
 
@@ -254,6 +278,16 @@ FAIL_NTH(S7_failures_in_open_for_ioctl, opens_for_ioctl)
 FAIL_NTH(S7_failures_in_openat, openat_path)
 FAIL_NTH(S13_failures_in_dup, dup_string)
 FAIL_NTH(S15_failures_in_close, close_file)
+
+/* the CLOSE is part of the handle */
+TEST_F_TIMEOUT(failnth, S15_close_takes_no_memory_of_ours, 250)
+{
+	unsigned int event = least_memory(self, &close_event);
+
+	EXPECT_GT(N_MAX, event);
+	EXPECT_EQ(event, least_memory(self, &close_file));
+}
+
 FAIL_NTH(S8_failures_in_read, reads)
 FAIL_NTH(S8_failures_in_write, writes)
 FAIL_NTH(S8_failures_in_pread, preads)

@@ -138,6 +138,10 @@ coverage:	## the tests on the debug kernel, and what they ran of the module
 	+@MAKE="$(MAKE)" selftests/check.sh --kernel debug --vm-only
 	@selftests/coverage.sh --write
 
+.PHONY: model
+model:	## verify the protocol models with SPIN
+	@selftests/model/run.sh
+
 .PHONY: conformance
 conformance:	## Documentation/conformance.md from the last results of 'make check'
 	@selftests/conformance.sh

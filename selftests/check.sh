@@ -94,6 +94,7 @@ fi
 if [ "$here" ]; then
 	step "install" install_and_use || true
 	step "unit tests" "$make" --no-print-directory unit || true
+	step "models" selftests/model/run.sh || true
 	step "lint" selftests/lint.sh "${stock[@]}" || true
 	[ ${#stock[@]} = 0 ] || step "dkms" selftests/dkms.sh "${stock[@]}" || true
 fi

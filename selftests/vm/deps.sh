@@ -12,7 +12,7 @@ build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod binutils liburing-dev l
 vm=(qemu-system-x86 busybox-static cpio xz-utils zstd mtools dosfstools)
 # the debug kernel: compiled here
 kernel=(flex bison bc lz4 libelf-dev perl)
-all=(dkms sparse shellcheck fdisk libcmocka-dev)
+all=(dkms sparse shellcheck fdisk libcmocka-dev spin)
 
 packages=("${build[@]}" "${vm[@]}")
 case ${1:-} in

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The direct ring: two processes that share memory, and a kernel that rings the
+ * doorbell of a side that sleeps and tells it when the other has died.
+ *
+ * NOT YET CODE. Direct rings are not implemented; this is the rule that they
+ * have to follow, checked before it is written:
+ *
+ *   A NEED_WAKEUP flag per side: the sleeper sets it, fences, re-checks, then
+ *   sleeps, and it alone (or the kernel in the doorbell) clears it; the waker
+ *   publishes, fences, then looks. Doorbells latch, so one that comes between
+ *   re-check and sleep is not lost; a spinner looks at the kernel's page for
+ *   death. Either end closes: the other sees ESHUTDOWN after draining.
+ *
+ * Steps with a name in the tree carry it as in the other models. The others say
+ * PLANNED and the name of the rule's step; when there is a file module/link.c,
+ * run.sh insists that they name its functions.
+ *
+ * Covers: MSGS entries through a submission ring of SQ places, and the answers to
+ * some of them through a completion ring of CQ; both sides sleep when they have nothing to do,
+ * the client also for room; either dies, or closes, at any step. Store buffers as
+ * in tso.h. A completion ring as small as this one makes the provider wait, too.
+ *
+ * Proves: no side sleeps for ever while it could go on; no entry is lost, given
+ * twice or written over; who survives takes all that was published, then gets
+ * ESHUTDOWN, and does not touch the rings after that.
+ *
+ * Leaves out: both sides dead, indices that are forged or wrap, more threads than
+ * one a side, that a spinner may come to no end: it looks again, as a sleeper.
+ *
+ * RUNS: -DSQ=2 -DCQ=2
+ * RUNS: -DSQ=2 -DCQ=1
+ * MUTATIONS: NO_SLEEP_FENCE NO_WAKE_FENCE NO_RECHECK NO_LATCH NO_SET NO_DOORBELL
+ * MUTATIONS: NO_ROOM_DOORBELL NO_DEATH_BELL NO_DEATH_PAGE NO_DRAIN EARLY_TAIL
+ * MUTATIONS: EARLY_HEAD SHUT_EARLY WAKER_CLEARS
+ */
+#ifndef SQ
+#define SQ	2
+#endif
+#ifndef CQ
+#define CQ	2
+#endif
+#define MSGS	5	/* entries: more than a ring holds */
+#define ONEWAY	2	/* the first of them want no answer; they fill the ring */
+#define ANSWERS	(MSGS - ONEWAY)
+
+#define C	0	/* the client's side, and its CPU */
+#define P	1
+#define CPUS	2
+#define BUFFER	3
+
+#define OTHER(s)	(1 - s)
+
+/* Shared memory, but for the entries. */
+#define SQTAIL	0	/* the client's page */
+#define CQHEAD	1
+#define SQHEAD	2	/* the provider's page */
+#define CQTAIL	3
+#define FLAGS	4	/* 4, 5: NEED_WAKEUP of the client, of the provider */
+#define GONE	6	/* 6, 7: the kernel's page: the client, the provider is dead */
+#define VARS	8
+
+#include "tso.h"
+
+byte sq[SQ], cq[CQ];	/* places; written before the tail moves, 0 is empty */
+
+/* Each side's own copies of its indices. */
+byte sqtail, cqhead, sqhead, cqtail;
+
+/* The kernel's. */
+bool latch[2];		/* a doorbell that has rung and not been heard */
+bool asleep[2];		/* waits in the kernel */
+
+bool shut[2], died[2];
+byte served;		/* entries that the provider took */
+byte heard;		/* answers that the client took */
+
+/* ring_filled() userspace/lib/ring.h */
+#define SQ_FILLED	(mem[SQTAIL] - sqhead)
+#define CQ_FILLED	(mem[CQTAIL] - cqhead)
+/* ring_room() userspace/lib/ring.h */
+#define SQ_ROOM		(SQ - (sqtail - mem[SQHEAD]))
+#define CQ_ROOM		(CQ - (cqtail - mem[CQHEAD]))
+
+#define USE(s)		assert(!shut[s])
+
+bool may_die[2];
+/* A side can die, or close its end, wherever it is in user space. */
+#define MAY_DIE(me)	if :: may_die[me] && !died[OTHER(me)] -> goto dies :: skip fi
+
+/*
+ * PLANNED doorbell, in the kernel, which is atomic to the sleeper: it wakes or
+ * latches, and may clear the flag.
+ */
+inline doorbell(s)
+{
+	atomic {
+#ifdef NO_LATCH
+		latch[s] = asleep[s];
+#else
+		latch[s] = true;
+#endif
+		mem[FLAGS + s] = 0
+	}
+}
+
+/* PLANNED publish: the waker has moved an index; fence, look, ring. */
+inline publish(me)
+{
+	atomic {
+#ifndef NO_WAKE_FENCE
+		FENCE(me);
+#endif
+		if
+#ifndef NO_DOORBELL
+		:: mem[FLAGS + OTHER(me)] ->
+#ifdef WAKER_CLEARS
+			STORE(me, FLAGS + OTHER(me), 0);
+#endif
+			ring_it = true
+#endif
+		:: else
+		fi
+	}
+	if
+	:: ring_it ->
+		ring_it = false;
+		MAY_DIE(me);
+#ifdef WAKER_CLEARS
+		skip
+#else
+		doorbell(OTHER(me))
+#endif
+	:: else
+	fi
+}
+
+/*
+ * PLANNED sleep: set, fence, look again, sleep until the doorbell. The look is
+ * at everything that the side could go on with, and at the kernel's page.
+ */
+inline sleep(me, ready)
+{
+#ifndef NO_SET
+	STORE(me, FLAGS + me, 1);
+#endif
+	MAY_DIE(me);
+	atomic {
+#ifndef NO_SLEEP_FENCE
+		FENCE(me);
+#endif
+		if
+#ifndef NO_RECHECK
+		:: ready || mem[GONE + OTHER(me)] -> skip
+		:: !(ready || mem[GONE + OTHER(me)]) -> wait = true
+#else
+		:: wait = true
+#endif
+		fi
+	}
+	if
+	:: wait ->
+		MAY_DIE(me);
+		asleep[me] = true;
+		if
+		:: latch[me]
+		:: may_die[me] && !died[OTHER(me)] ->
+			asleep[me] = false;
+			goto dies
+		fi;
+		atomic {
+			latch[me] = false;
+			asleep[me] = false;
+			wait = false
+		}
+	:: else
+	fi;
+	STORE(me, FLAGS + me, 0)
+}
+
+/*
+ * PLANNED end of a side: its process is killed or closes its fd. What it has
+ * published is in memory by then.
+ */
+inline end_of(me)
+{
+	atomic {
+		FENCE(me);
+		died[me] = true;
+#ifndef NO_DEATH_PAGE
+		mem[GONE + me] = 1;
+#endif
+	}
+#ifndef NO_DEATH_BELL
+	doorbell(OTHER(me))
+#endif
+}
+
+#define CAN_SEND	(sqtail < MSGS && SQ_ROOM > 0)
+
+proctype client()
+{
+	bool ring_it, wait, dead;
+
+	do
+	:: atomic {
+			CQ_FILLED > 0 ->
+			/* as take() userspace/lib/server.c on the other ring */
+			USE(C);
+			assert(cq[cqhead % CQ] == cqhead + 1);
+			cq[cqhead % CQ] = 0;
+			heard++;
+			cqhead++;
+			STORE(C, CQHEAD, cqhead)
+		}
+		MAY_DIE(C);
+		publish(C)
+	:: CQ_FILLED == 0 ->
+		if
+		:: cqhead == ANSWERS -> break
+		:: cqhead < ANSWERS && dead ->
+			shut[C] = true;		/* ESHUTDOWN */
+			break
+		:: cqhead < ANSWERS && !dead && CAN_SEND ->
+			MAY_DIE(C);
+#ifdef EARLY_TAIL
+			STORE(C, SQTAIL, sqtail + 1);
+#endif
+			atomic {
+				USE(C);
+				assert(sq[sqtail % SQ] == 0);
+				sq[sqtail % SQ] = sqtail + 1;
+				sqtail++;
+#ifndef EARLY_TAIL
+				STORE(C, SQTAIL, sqtail)
+#endif
+			}
+			MAY_DIE(C);
+			publish(C)
+		:: cqhead < ANSWERS && !dead && !CAN_SEND ->
+			if
+			:: mem[GONE + P] ->
+				/* what it published before is there by now */
+				dead = true;
+#if defined(NO_DRAIN) || defined(SHUT_EARLY)
+				shut[C] = true;
+#endif
+#ifdef NO_DRAIN
+				break
+#endif
+			:: !mem[GONE + P] ->
+				sleep(C, (CQ_FILLED > 0 || CAN_SEND))
+			fi
+		fi
+	od;
+dies:	end_of(C)
+}
+
+#define CAN_SERVE	(SQ_FILLED > 0 && (CQ_ROOM > 0 || dead))
+
+proctype provider()
+{
+	bool ring_it, wait, dead;
+
+	do
+	:: CAN_SERVE ->
+		/* serve_next() userspace/lib/server.c: take, then answer, with room for it */
+		MAY_DIE(P);
+#ifdef EARLY_HEAD
+		STORE(P, SQHEAD, sqhead + 1);
+#endif
+		atomic {
+			USE(P);
+			assert(sq[sqhead % SQ] == sqhead + 1);
+			sq[sqhead % SQ] = 0;
+			served++;
+			sqhead++;
+#ifndef EARLY_HEAD
+			STORE(P, SQHEAD, sqhead)
+#endif
+		}
+		MAY_DIE(P);
+#ifndef NO_ROOM_DOORBELL
+		publish(P);
+#endif
+		/* try_push() userspace/lib/queue.c; nobody hears it if the client is dead */
+		if
+		:: atomic {
+				sqhead > ONEWAY && CQ_ROOM > 0 ->
+				assert(cq[cqtail % CQ] == 0);
+				cq[cqtail % CQ] = sqhead - ONEWAY;
+				cqtail++;
+				STORE(P, CQTAIL, cqtail)
+			}
+			MAY_DIE(P);
+			publish(P)
+		:: sqhead <= ONEWAY || CQ_ROOM == 0
+		fi
+	:: !CAN_SERVE ->
+		if
+		:: dead ->
+			shut[P] = true;		/* ESHUTDOWN */
+			break
+		:: !dead && mem[GONE + C] ->
+			dead = true;
+#if defined(NO_DRAIN) || defined(SHUT_EARLY)
+			shut[P] = true;
+#endif
+#ifdef NO_DRAIN
+			break
+#endif
+		:: !dead && !mem[GONE + C] ->
+			sleep(P, CAN_SERVE)
+		fi
+	od;
+dies:	end_of(P)
+}
+
+/* When nothing moves any more. */
+proctype monitor()
+{
+	timeout ->
+	/* each side has ended: by its own death, or for the other's, or in order */
+	assert(died[C] && died[P]);
+	/* who heard ESHUTDOWN had taken all that was published */
+	assert(!shut[P] || sqhead == mem[SQTAIL]);
+	assert(!shut[C] || cqhead == mem[CQTAIL]);
+	assert(may_die[C] || may_die[P] || heard == ANSWERS && served == MSGS);
+	assert(heard == cqhead && served == sqhead && heard <= served)
+}
+
+init {
+	atomic {
+		if
+		:: may_die[C] = true
+		:: may_die[P] = true
+		:: may_die[C] = true; may_die[P] = true
+		:: skip
+		fi;
+		run cpu(C); run cpu(P);
+		run client(); run provider(); run monitor()
+	}
+}

@@ -5,18 +5,22 @@
  * Covers: an exclusive wait queue, on which a wake-up takes one waiter off; a
  * waiter that is woken while it is awake, or as its time is over; newcomers that
  * take what a waiter was woken for; the end of the queue. The tags are TAGS, the
- * clients WANT; each takes one, holds it and gives it back, or leaves before.
+ * clients WANT; each takes one and gives it back, or keeps it, or leaves before.
  *
- * Proves: when nothing moves any more, nobody who does not leave waits, and all
- * tags are free; no tag has two owners.
+ * Proves: nobody waits for ever while a tag is free, even if those who have one
+ * keep it for ever, nor after the end; no tag has two owners.
+ *
+ * PASS_AT_TAKE is what the code did before this model was: it passed a wake-up on
+ * while it took its tag, and so lost one that came between that and finish_wait().
  *
  * Leaves out: memory order. Tags are taken under queue->lock; wq_has_sleeper() and
  * prepare_to_wait_event() have the fences, and queue.pml shows what they are for.
- * The places of a user (schm_user_try_enter() module/scheme.c, schm_user_leave()
- * module/scheme.c) are waited for in the same way, by the same macro.
+ * The places of a user are waited for in the same way, by the same macro:
+ * schm_user_try_enter() module/scheme.c, schm_user_may_enter() module/scheme.c,
+ * schm_user_leave() module/scheme.c.
  *
- * MUTATIONS: NO_PASS_TAKE NO_PASS_TIMEOUT NO_DROP_WAKE NO_RECHECK NO_END_WAKE
- * MUTATIONS: NO_LOCK
+ * MUTATIONS: NO_PASS NO_PASS_TURN PASS_AT_TAKE NO_PASS_TIMEOUT NO_DROP_WAKE
+ * MUTATIONS: NO_RECHECK NO_LOCK
  */
 #define TAGS	2
 #define WANT	4
@@ -28,7 +32,7 @@ bool dead;
 /* The wait queue, in order, and whether a waiter's task has been woken. */
 chan waiters = [WANT] of { byte };
 bool woken[WANT];
-bool done[WANT];
+bool done[WANT], kept[WANT];
 
 #ifdef NO_LOCK
 #define UNDER_LOCK(x)	x
@@ -52,15 +56,12 @@ inline take_tag()
 	:: dead -> turn = true		/* ENODEV */
 	:: !dead && free == 0
 	:: !dead && free > 0 ->
-#ifdef NO_LOCK
-		assert(free > 0 && held < TAGS - 1);
-#endif
 		free--;
 		held++;
 		assert(held <= TAGS);
 		got = true;
 		turn = true;
-#ifndef NO_PASS_TAKE
+#ifdef PASS_AT_TAKE
 		if
 		:: free > 0 -> wake_one()
 		:: free == 0
@@ -95,6 +96,7 @@ again:	/* prepare_to_wait_event(): at the tail, unless it is still on the queue 
 	:: turn -> goto finish
 	:: !turn
 	fi;
+end_asleep:
 	if
 	:: woken[me] ->
 #ifdef NO_RECHECK
@@ -115,15 +117,33 @@ finish:	/* finish_wait() */
 		:: !waiters??[eval(me)]
 		fi
 	}
-#ifndef NO_PASS_TIMEOUT
+	/*
+	 * A wake-up may have reached it while it was awake: after it had taken its
+	 * tag, or as its time was over. It passes on what is there.
+	 */
+#ifndef NO_PASS
 	atomic {
 		if
-		:: !turn -> wake_one()
-		:: turn
+#if defined(PASS_AT_TAKE) || defined(NO_PASS_TURN)
+		:: !turn && free > 0 -> wake_one()
+#elif defined(NO_PASS_TIMEOUT)
+		:: turn && free > 0 -> wake_one()
+#else
+		:: free > 0 -> wake_one()
+#endif
+		:: else
 		fi
 	}
 #endif
-out:	/* schm_req_put() module/request.c, schm_queue_drop_tag_locked() module/queue.c */
+	/* It has a tag: the provider may never answer, but the scheme's end does. */
+out:	if
+	:: skip
+	:: got ->
+		kept[me] = true;
+end_kept:	dead ->
+		kept[me] = false
+	fi;
+	/* schm_req_put() module/request.c, schm_queue_drop_tag_locked() module/queue.c */
 	atomic {
 		if
 		:: got ->
@@ -151,22 +171,24 @@ proctype killer()
 	fi;
 	atomic {
 		dead = true;
-#ifndef NO_END_WAKE
 		do
 		:: waiters?w -> woken[w] = true
 		:: empty(waiters) -> break
 		od;
 		w = 0
-#endif
 	}
 out:	skip
 }
 
+#define OUT(c)	(done[c] || kept[c])
+
 proctype monitor()
 {
 	timeout ->
-	assert(done[0] && done[1] && done[2] && done[3]);
-	assert(free == TAGS && held == 0 && empty(waiters))
+	assert(held + free == TAGS);
+	/* who is not done has a tag for ever, or waits where there is none */
+	assert(free == 0 && !dead || OUT(0) && OUT(1) && OUT(2) && OUT(3));
+	assert(free < TAGS || empty(waiters))
 }
 
 init {

@@ -132,13 +132,23 @@ inline handle_free()
 	h_freed = true
 }
 
-/* schm_handle_unref() module/handle.c, handle_send_close() module/handle.c */
-inline handle_unref()
+/*
+ * schm_handle_unref() module/handle.c. The last one's CLOSE is a step of its own in
+ * late_run(), before the caller goes on: later than in the code, never sooner.
+ */
+inline handle_unref(n)
 {
 	TOUCH_H;
-	h_ref--;
+	assert(h_ref >= (n));
+	h_ref = h_ref - (n);
+	late_last = (h_ref == 0)
+}
+
+/* handle_send_close() module/handle.c */
+inline send_close()
+{
 	if
-	:: h_ref == 0 && h_open && !dead ->
+	:: h_open && !dead ->
 		submit(CLOSE, 0);
 #ifdef CLOSE_TWICE
 		submit(CLOSE, 0);
@@ -148,8 +158,7 @@ inline handle_unref()
 		:: !on_ring		/* who moves the entry on frees it */
 		fi;
 		on_ring = false
-	:: h_ref == 0 && !(h_open && !dead) -> handle_free()
-	:: else
+	:: !h_open || dead -> handle_free()
 	fi
 }
 
@@ -157,15 +166,10 @@ inline handle_unref()
 inline drop_handles(q)
 {
 	if
-	:: req[q].opens ->
-		req[q].opens = false;
-		handle_unref()
-	:: !req[q].opens
-	fi;
-	if
 	:: req[q].handles ->
+		handle_unref(1 + req[q].opens);
 		req[q].handles = false;
-		handle_unref()
+		req[q].opens = false
 	:: !req[q].handles
 	fi
 }
@@ -258,7 +262,7 @@ inline cancel_locked(t)
 #define unref_cancel(r)	unref(r)
 #endif
 
-#define LATE	bool late_ended[REQS], late_req[REQS], late_cancel[REQS], late_close, on_ring; byte e, g
+#define LATE	bool late_ended[REQS], late_req[REQS], late_cancel[REQS], late_close, late_last, on_ring; byte e, g, q
 
 /*
  * Without the lock, a step each, and what they bring about is added:
@@ -267,16 +271,37 @@ inline cancel_locked(t)
 inline late_run()
 {
 	do
-	:: atomic { late_ended[OPEN] -> TOUCH(OPEN); late_ended[OPEN] = false; unref_woken(OPEN) }
-	:: atomic { late_ended[READ] -> TOUCH(READ); late_ended[READ] = false; unref_woken(READ) }
-	:: atomic { late_req[OPEN] -> late_req[OPEN] = false; unref(OPEN) }
-	:: atomic { late_req[READ] -> late_req[READ] = false; unref(READ) }
-	:: atomic { late_cancel[OPEN] -> late_cancel[OPEN] = false; unref_cancel(OPEN) }
-	:: atomic { late_cancel[READ] -> late_cancel[READ] = false; unref_cancel(READ) }
+	:: atomic {
+		late_ended[OPEN] || late_ended[READ] ->
+		q = (late_ended[OPEN] -> OPEN : READ);
+		late_ended[q] = false;
+		TOUCH(q);
+		unref_woken(q);
+		q = 0
+	}
+	:: atomic {
+		late_req[OPEN] || late_req[READ] ->
+		q = (late_req[OPEN] -> OPEN : READ);
+		late_req[q] = false;
+		unref(q);
+		q = 0
+	}
+	:: atomic {
+		late_cancel[OPEN] || late_cancel[READ] ->
+		q = (late_cancel[OPEN] -> OPEN : READ);
+		late_cancel[q] = false;
+		unref_cancel(q);
+		q = 0
+	}
+	:: atomic {
+		late_last ->
+		late_last = false;
+		send_close()
+	}
 	:: atomic { late_close -> late_close = false; handle_free() }
 	:: atomic {
 		!late_ended[OPEN] && !late_ended[READ] && !late_req[OPEN] && !late_req[READ] &&
-		!late_cancel[OPEN] && !late_cancel[READ] && !late_close -> break
+		!late_cancel[OPEN] && !late_cancel[READ] && !late_close && !late_last -> break
 	}
 	od
 }
@@ -284,7 +309,7 @@ inline late_run()
 proctype client()
 {
 	LATE;
-	byte r;
+	byte r, back;
 	bool was_abandoned, had_tag;
 
 	/* schm_handle_alloc() module/handle.c: the file's reference */
@@ -336,7 +361,8 @@ again:	/* schm_req_alloc() module/request.c */
 		:: dead -> end_locked(r, false)
 		fi
 	}
-	late_run();
+	back = 0;
+	goto late;
 
 	/* req_wait() module/request.c */
 wait:	atomic {
@@ -361,8 +387,8 @@ wait:	atomic {
 		:: req[r].waits -> req[r].waits = false; goto leave
 		fi
 	}
-	late_run();
-	goto wait;
+	back = 0;
+	goto late;
 
 	/* req_leave() module/request.c */
 leave:	atomic {
@@ -383,7 +409,8 @@ leave:	atomic {
 			abandoned = true
 		fi
 	}
-	late_run();
+	back = 1;
+	goto late;
 
 	/* schm_req_put() module/request.c */
 put:	atomic {
@@ -421,15 +448,25 @@ put:	atomic {
 		was_abandoned = false;
 		had_tag = false
 	}
-	late_run();
-	if
+	back = 2;
+	goto late;
+next:	if
 	:: r == OPEN && open_ok -> r = READ; goto again
 	:: else
 	fi;
 
 	/* client_release() module/client.c, schm_handle_put() module/handle.c; or a failed open */
-	atomic { handle_unref() }
-	late_run();
+	atomic { handle_unref(1) }
+	back = 3;
+
+	/* schm_late_run() module/answer.h, at the end of each of these */
+late:	late_run();
+	if
+	:: back == 0 -> goto wait
+	:: back == 1 -> goto put
+	:: back == 2 -> goto next
+	:: back == 3
+	fi;
 	/* what this client does next comes after its CLOSE */
 	assert(!h_open || abandoned || dead || h_closed || pending??[CLOSE,_])
 }
@@ -506,13 +543,11 @@ take:			/* take_value_locked() module/answer.c, answer_find_locked() module/answ
 						fi
 					fi
 				fi;
-				r = 0
+				r = 0;
+				flush()		/* take_all() module/answer.c */
 			}
-			late_run()
-		:: answer == 0
+		:: answer == 0 -> atomic { flush() }
 		fi;
-		/* take_all() module/answer.c */
-		atomic { flush() }
 		late_run();
 		/* once it answers again, to what was answered */
 		if

@@ -83,7 +83,7 @@ verify() {
 	shift
 	dir=$out/$model/run$*
 	: >"$log"
-	if ! build "$model" "$dir" "-O2" "$@"; then
+	if ! build "$model" "$dir" "-O1" "$@"; then
 		cp "$dir/build.log" "$log"
 	else
 		(cd "$dir" && ./pan -m20000 -w22 >pan.log 2>&1) || true
@@ -120,7 +120,7 @@ mutant() {
 	dir=$out/$model/$name
 	: >"$log"
 	grep -q "^#.*\b$name\b" "$model.pml" || echo "the model does not know it" >"$log"
-	if ! build "$model" "$dir" "-O0" "-D$name" "$@"; then
+	if ! build "$model" "$dir" "-O0 -DNOREDUCE" "-D$name" "$@"; then
 		cat "$dir/build.log" >>"$log"
 	else
 		(cd "$dir" && ./pan -m20000 -w20 >pan.log 2>&1) || true

@@ -70,9 +70,6 @@ int schm_queue_take_tag(struct schm_queue *q, struct schm_req *req)
 	} else if (q->nr_free) {
 		index = q->free[--q->nr_free];
 		q->tags[index].req = req;
-		/* a wake-up meant for one may have reached us awake: pass it on */
-		if (q->nr_free && wq_has_sleeper(&q->tag_wait))
-			wake_up(&q->tag_wait);
 	}
 	spin_unlock(&q->lock);
 	return index;

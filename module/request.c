@@ -167,8 +167,12 @@ static void req_notify_on(unsigned int flags)
 	woken;								\
 })
 
-/* Wait for cond, one of many; 0 when it holds, else why not. */
-#define req_wait_turn(req, wq, cond, nowait)				\
+/*
+ * Wait for cond, one of many; 0 when it holds, else why not. A wake-up may have
+ * reached us awake: between our turn and leaving the queue, or as the time was
+ * over. So, once off the queue, pass it on if there is more.
+ */
+#define req_wait_turn(req, wq, cond, more, nowait)			\
 ({									\
 	unsigned int notify;						\
 	long turn = (cond);						\
@@ -182,8 +186,7 @@ static void req_notify_on(unsigned int flags)
 				     req_left(req),			\
 				     __ret = schedule_timeout(__ret));	\
 		req_notify_on(notify);					\
-		/* a wake-up may have come as the time was over: pass it on */ \
-		if (!turn)						\
+		if (more)						\
 			wake_up(&(wq));					\
 	}								\
 	turn > 0 ? 0 : turn ? (int)turn : -ETIMEDOUT;			\
@@ -195,7 +198,7 @@ static int req_take_tag(struct schm_req *req, struct schm_queue *q, bool nowait)
 
 	ret = req_wait_turn(req, q->tag_wait,
 			   (index = schm_queue_take_tag(q, req)) != -EAGAIN,
-			   nowait);
+			   READ_ONCE(q->nr_free), nowait);
 	if (ret)
 		return ret;
 	if (index < 0)
@@ -220,7 +223,8 @@ int schm_req_reserve(struct schm_req *req, bool nowait)
 
 	ret = req_wait_turn(req, user->wait,
 			   !schm_scheme_alive(s) ||
-			   (entered = schm_user_try_enter(user)), nowait);
+			   (entered = schm_user_try_enter(user)),
+			   schm_user_may_enter(user), nowait);
 	if (ret)
 		return ret;
 	if (!entered)

@@ -264,6 +264,11 @@ void schm_user_put(struct schm_user *user)
 		kfree(user);
 }
 
+bool schm_user_may_enter(const struct schm_user *user)
+{
+	return atomic_read(&user->in_flight) < user->scheme->config.user_limit;
+}
+
 bool schm_user_try_enter(struct schm_user *user)
 {
 	int limit = user->scheme->config.user_limit;
@@ -273,9 +278,6 @@ bool schm_user_try_enter(struct schm_user *user)
 		if (now >= limit)
 			return false;
 	} while (!atomic_try_cmpxchg(&user->in_flight, &now, now + 1));
-	/* a wake-up meant for one may have reached us awake: pass it on */
-	if (now + 1 < limit && wq_has_sleeper(&user->wait))
-		wake_up(&user->wait);
 	return true;
 }
 

@@ -119,6 +119,8 @@ void schm_scheme_stats(struct schm_scheme *s, struct scheme_stats *stats);
 /* The uid's record; a reference for a handle. NULL: no memory. */
 struct schm_user *schm_user_get(struct schm_scheme *s, kuid_t uid);
 void schm_user_put(struct schm_user *user);
+/* Has the user a place left? A hint: others may take it. */
+bool schm_user_may_enter(const struct schm_user *user);
 /* Take one of the user's places; false when all are taken. */
 bool schm_user_try_enter(struct schm_user *user);
 void schm_user_leave(struct schm_user *user);

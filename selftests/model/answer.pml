@@ -193,8 +193,8 @@ sleep:	atomic {
 #else
 		goto awake
 #endif
-	/* The clients are alike: mostly it is enough that one may leave. */
-	:: c == 1 || (busy && !spins)
+	/* The clients are alike: it is enough that one may leave. */
+	:: c == 1
 	fi;
 	/* req_wait_interrupted() module/request.c, req_leave() module/request.c */
 	atomic {

@@ -50,9 +50,31 @@ build() {
 		>"$dir/build.log" 2>&1
 }
 
-# Lines that no run reached. Processes that serve others never end.
+# Statements of which no copy was reached: an inline has a copy wherever it is used. First
+# the table of all statements, then what the search says. Processes that serve never end.
 unreached() {
-	awk '/^unreached in/ { proc = $NF } proc && /^\t.*, state [0-9]/ && !/"-end-"/ { print proc ":" $0 }' "$1" | sort
+	(cd "$1" && ./pan -d -d >table 2>/dev/null) || true
+	awk '
+		FNR == 1 { file++ }
+		file == 1 && /^STEP 3 / { proc = $3 }
+		file == 1 && match($0, /[a-z]+\.[a-z]+:[0-9]+ => /) {
+			what = substr($0, RSTART)
+			split($0, part, "-")
+			if (!seen[proc, part[1], what]++) {
+				sub(/ => /, " ", what)
+				copies[what]++
+			}
+		}
+		file == 2 && match($0, /, state [0-9]+, /) && /^\t/ && !/"-end-"/ {
+			text = substr($0, RSTART + RLENGTH + 1)
+			sub(/"$/, "", text)
+			missed[substr($0, 2, RSTART - 2) " " text]++
+		}
+		END {
+			for (m in missed)
+				if (missed[m] >= copies[m])
+					print m
+		}' "$1/table" "$1/pan.log" | sort
 }
 
 # verify MODEL FLAG...: an exhaustive search without an error.
@@ -61,14 +83,14 @@ verify() {
 	shift
 	dir=$out/$model/run$*
 	: >"$log"
-	if ! build "$model" "$dir" "-O2" "$@"; then
+	if ! build "$model" "$dir" "-O1" "$@"; then
 		cp "$dir/build.log" "$log"
 	else
 		(cd "$dir" && ./pan -m20000 -w22 >pan.log 2>&1) || true
 		grep -q 'errors: 0' "$dir/pan.log" || grep -E '^pan:|errors:' "$dir/pan.log" >"$log" || echo "no result" >"$log"
 		grep -iE 'not completed|max search depth too small|truncated|out of memory|aborted|hash-?compact|bitstate.*\+' \
 			"$dir/pan.log" >>"$log" || true
-		unreached "$dir/pan.log" >"$dir/unreached"
+		unreached "$dir" >"$dir/unreached"
 	fi
 	result "$model${*:+ $*}: $(awk '/states, stored/ { print $1 " states" }' "$dir/pan.log" 2>/dev/null)"
 }
@@ -98,7 +120,7 @@ mutant() {
 	dir=$out/$model/$name
 	: >"$log"
 	grep -q "^#.*\b$name\b" "$model.pml" || echo "the model does not know it" >"$log"
-	if ! build "$model" "$dir" "-O0" "-D$name" "$@"; then
+	if ! build "$model" "$dir" "-O0 -DNOREDUCE" "-D$name" "$@"; then
 		cat "$dir/build.log" >>"$log"
 	else
 		(cd "$dir" && ./pan -m20000 -w20 >pan.log 2>&1) || true

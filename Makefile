@@ -12,7 +12,7 @@ override BUILD := $(B)
 export BUILD
 
 # KERNEL= restricts to one kernel, TEST= to some tests.
-KERNELS	:= $(or $(KERNEL),6.1 6.12 debug)
+KERNELS	:= $(or $(KERNEL),6.1 6.12 7.3 debug)
 # The debug kernel takes no part where a stock kernel is the point.
 STOCK	:= $(filter-out debug,$(KERNELS))
 ONE	:= $(or $(KERNEL),6.1)
@@ -22,15 +22,19 @@ TEST	?=
 KREL	= $(shell sed -n 's/.*UTS_RELEASE "\(.*\)".*/\1/p' $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 MOD	= $(B)/module/$(KREL)
 
+# The root of the tree that the headers want to be used in; none: this machine's own.
+KROOT	?=
+INSIDE	= $(if $(KROOT),$(VM)/inside.sh $(KROOT))
+
 # 6.12 would want pahole for type information that nobody reads here.
-KBUILD	= $(MAKE) -C $(KDIR) M=$(MOD)/src CONFIG_DEBUG_INFO_BTF_MODULES=
+KBUILD	= $(INSIDE) $(MAKE) -C $(KDIR) M=$(MOD)/src CONFIG_DEBUG_INFO_BTF_MODULES=
 
 .PHONY: help
 help:	## this list
 	@echo "redox-scheme $(VERSION): targets"
 	@sed -n 's/^\([a-z_-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r t d; do printf '  %-16s %s\n' "$$t" "$$d"; done
-	@echo "variables: KERNEL=6.1|6.12|debug TEST='name ...' KDIR= DESTDIR= PREFIX= BUILD="
+	@echo "variables: KERNEL=6.1|6.12|7.3|debug TEST='name ...' KDIR= KROOT= DESTDIR= PREFIX= BUILD="
 
 .PHONY: deps
 deps:	## install the Debian packages that all this needs (as root)
@@ -99,6 +103,7 @@ uninstall:	## remove what install installed
 
 .PHONY: modules_install
 modules_install: module	## the module into the tree of the kernel it was built for
+	$(if $(KROOT),$(error modules_install is for this machine: without KROOT))
 	+@$(KBUILD) $(if $(DESTDIR),INSTALL_MOD_PATH=$(abspath $(DESTDIR))) \
 		$(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=) modules_install
 	$(if $(DESTDIR),,depmod $(KREL))
@@ -145,7 +150,8 @@ conformance:	## Documentation/conformance.md from the last results of 'make chec
 .PHONY: vm-ready
 vm-ready: userspace
 	@$(VM)/deps.sh
-	+@eval "$$($(VM)/kernel.sh $(ONE))" && $(MAKE) --no-print-directory module KDIR="$$KDIR"
+	+@eval "$$($(VM)/kernel.sh $(ONE))" && \
+	$(MAKE) --no-print-directory module KDIR="$$KDIR" KROOT="$$KROOT"
 	+@$(MAKE) --no-print-directory stage
 
 .PHONY: vm-shell

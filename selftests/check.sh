@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Runs everything that proves the project, step by step, and adds up what the steps say.
-# usage: check.sh --kernel 6.1|6.12|debug... [--vm-only] [TESTNAME...]
+# usage: check.sh --kernel 6.1|6.12|7.3|debug... [--vm-only] [TESTNAME...]
 #   --vm-only  not what runs on this machine      names: only these tests, in VMs
 # The last line is 'N passed, N failed, N skipped'; exits 0 only without a failure.
 set -euo pipefail
@@ -23,7 +23,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#kernels[@]} -gt 0 ] || die "which kernels? --kernel 6.1 --kernel 6.12"
+[ ${#kernels[@]} -gt 0 ] || die "which kernels? --kernel 6.1 --kernel 6.12 …"
 logs=$BUILD/check
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0 broken=()
@@ -54,9 +54,9 @@ step() {
 }
 
 build_module() {
-	local KDIR=''
+	local KDIR='' KROOT=''
 	eval "$(selftests/vm/kernel.sh "$1")"
-	"$make" --no-print-directory module KDIR="$KDIR"
+	"$make" --no-print-directory module KDIR="$KDIR" KROOT="$KROOT"
 }
 
 # A program built against what 'make install' puts into a directory, and nothing else.

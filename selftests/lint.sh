@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Static checks: checkpatch on the module and its interface, sparse and extra compiler
 # warnings for each kernel, shellcheck on every script. Prints TAP and a line of counts.
-# usage: lint.sh [6.1|6.12...]
+# usage: lint.sh [6.1|6.12|7.3...]
 set -euo pipefail
 . "$(dirname "$0")/vm/common.sh"
 
@@ -46,12 +46,13 @@ style() {
 
 # Built apart from the real module, because warnings show only when a file is compiled.
 compiled() {
-	local kernel=$1 KREL='' KDIR='' checker=()
+	local kernel=$1 KREL='' KDIR='' KROOT='' checker=() inside=()
 	eval "$(selftests/vm/kernel.sh "$kernel")"
-	command -v sparse >/dev/null && checker=(C=2 CF="-D__CHECK_ENDIAN__ -Wno-declaration-after-statement")
+	[ -z "$KROOT" ] || inside=(selftests/vm/inside.sh "$KROOT")
+	"${inside[@]}" sh -c 'command -v sparse'  >/dev/null && checker=(C=2 CF="-D__CHECK_ENDIAN__ -Wno-declaration-after-statement")
 	rm -rf "$BUILD/lint/$KREL"
 	make -s module-sources KDIR="$KDIR" BUILD="$BUILD/lint"
-	make -s -k -C "$KDIR" M="$BUILD/lint/module/$KREL/src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 \
+	"${inside[@]}" make -s -k -C "$KDIR" M="$BUILD/lint/module/$KREL/src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 \
 		"${checker[@]}" modules >"$BUILD/lint/$KREL.log" 2>&1 ||
 		echo "the build fails" >>"$BUILD/lint/$KREL.log"
 	# Only what is said about our files: the headers of the kernel have warnings of their own.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # 'make bench': runs every benchmark of userspace/bench in a VM with a USB stick.
-# usage: bench.sh [6.1|6.12]
+# usage: bench.sh [6.1|6.12|7.3]
 #
 # Each program prints lines 'case,system,bs,qd,ops_per_s,ns_per_op,syscalls_per_op'; they
 # come together in build/bench/results.csv, and as a table on the screen.
@@ -16,10 +16,10 @@ rm -f "$dir/results.csv"
 make=("${MAKE:-make}" --no-print-directory)
 
 build() {
-	local KDIR=''
+	local KDIR='' KROOT=''
 	selftests/vm/deps.sh
 	eval "$(selftests/vm/kernel.sh "$kernel")"
-	"${make[@]}" module KDIR="$KDIR" && "${make[@]}" userspace && "${make[@]}" stage
+	"${make[@]}" module KDIR="$KDIR" KROOT="$KROOT" && "${make[@]}" userspace && "${make[@]}" stage
 }
 
 say "building"

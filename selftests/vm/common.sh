@@ -32,7 +32,7 @@ apt_download() {
 
 # Fills the package lists of a machine that has none yet, or whose lists are stale.
 apt_update() {
-	[ "$(id -u)" = 0 ] || die "package lists must be refreshed: run 'apt-get update' as root"
+	[ "$(id -u)" = 0 ] || [ "${APT_CONFIG:-}" ] || die "package lists must be refreshed: run 'apt-get update' as root"
 	say "refreshing the package lists"
 	apt-get -q -q -o DPkg::Lock::Timeout=600 update >&2
 }

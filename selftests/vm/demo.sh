@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # 'make demo': a VM with a USB stick that a daemon in user space serves as a scheme.
-# usage: demo.sh [6.1|6.12]
+# usage: demo.sh [6.1|6.12|7.3]
 #
 # Here: makes the stick's image, starts the VM, and afterwards looks into the image for
 # the file that was written in it. What happens inside is in demo-guest.sh. The last line
@@ -22,12 +22,12 @@ fail() {
 }
 
 build() {
-	local KDIR=''
+	local KDIR='' KROOT=''
 	selftests/vm/deps.sh
 	eval "$(selftests/vm/kernel.sh "$kernel")"
 	say "building the module, the library and the daemons"
 	{
-		"${MAKE:-make}" --no-print-directory module KDIR="$KDIR" &&
+		"${MAKE:-make}" --no-print-directory module KDIR="$KDIR" KROOT="$KROOT" &&
 			"${MAKE:-make}" --no-print-directory userspace &&
 			"${MAKE:-make}" --no-print-directory stage
 	} >"$dir/build.log" 2>&1 || { tail -30 "$dir/build.log"; fail "the build, see $dir/build.log"; }

@@ -1,23 +1,33 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Fetches one of Debian's kernels, with modules and headers, into the user's cache.
-# usage: eval "$(kernel.sh 6.1|6.12|debug)"     debug: built here, see debug-kernel.sh
+# usage: eval "$(kernel.sh 6.1|6.12|7.3|debug)"     debug: built here, see debug-kernel.sh
 #
 # Prints lines for the shell:
 #   KREL     the release, as uname -r says it      VMLINUZ  the image, as packaged
 #   VMLINUX  the ELF file inside it, to boot without decompressing it in the VM
 #   MODDIR   its module tree                       KDIR     headers, ready for make -C
 #   SYMVERS  Module.symvers of the headers         KPKG     version of the package
+#   KROOT    root of the tree in which its modules are built (inside.sh); empty: right here
 # Nothing is installed: packages are unpacked below $XDG_CACHE_HOME/redox-scheme/kernel,
 # one directory an ABI and package version, so a newer kernel never changes an older one.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
+APT_CONFIG=${APT_CONFIG:-}
+KROOT=''
+lists=(/var/lib/apt/lists /etc/apt)
 case ${1:-} in
 6.1) meta=linux-image-amd64 ;;
 6.12) meta=linux-image-6.12-amd64 ;;
+7.3)
+	meta=linux-image-amd64
+	eval "$("$(dirname "$0")/trixie.sh")"
+	export APT_CONFIG
+	lists=("$(dirname "$APT_CONFIG")")
+	;;
 debug) exec "$(dirname "$0")/debug-kernel.sh" ;;
-*) die "usage: kernel.sh 6.1|6.12|debug" ;;
+*) die "usage: kernel.sh 6.1|6.12|7.3|debug" ;;
 esac
 series=$1
 need apt-cache apt-get dpkg-deb depmod
@@ -37,7 +47,7 @@ candidate() {
 # Sets $image and $version, or fails. apt is slow to ask: the answer holds while its lists do.
 resolve() {
 	local memo=$store/.resolved-$series
-	if [ -s "$memo" ] && [ -z "$(find /var/lib/apt/lists /etc/apt -newer "$memo" 2>/dev/null | head -1)" ]; then
+	if [ -s "$memo" ] && [ -z "$(find "${lists[@]}" -newer "$memo" 2>/dev/null | head -1)" ]; then
 		read -r image version <"$memo"
 		return
 	fi
@@ -47,6 +57,13 @@ resolve() {
 
 newest_cached() {
 	find "$store" -mindepth 1 -maxdepth 1 -name "${series}[.-]*" -printf '%f\n' | sort -V | tail -1
+}
+
+# Newer packages have all below /usr.
+old_places() {
+	[ -e "$1/lib" ] || ln -s usr/lib "$1/lib"
+	mkdir -p "$1/boot"
+	[ -e "$1/boot/vmlinuz-$2" ] || mv "$1/lib/modules/$2/vmlinuz" "$1/boot/vmlinuz-$2"
 }
 
 # Headers refer to their installed place by one absolute path; symbolic links in them are relative.
@@ -80,9 +97,12 @@ extract_vmlinux() {
 }
 
 unpack() {
-	local krel=$1 final=$2 tmp deb packages
+	local krel=$1 final=$2 tmp deb package packages
 	packages=("$image" "linux-headers-$krel" "linux-headers-${krel%-amd64}-common"
 		"$(depends "linux-headers-$krel" | grep -m1 '^linux-kbuild-')")
+	# The image of newer kernels is a frame for these.
+	while read -r package; do packages+=("$package"); done \
+		< <(depends "$image" | grep -E "^linux-(base|binary|modules)-$series")
 	tmp=$(mktemp -d "$store/.unpack.XXXXXX")
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$tmp'" EXIT
@@ -93,6 +113,7 @@ unpack() {
 	for deb in "$tmp"/debs/*.deb; do
 		dpkg-deb -x "$deb" "$tmp/root"
 	done
+	old_places "$tmp/root" "$krel"
 	relocate_headers "$tmp/root" "$final" "$krel"
 	extract_vmlinux "$tmp/root/boot/vmlinuz-$krel" "$tmp/root/boot/vmlinux-$krel"
 	depmod -b "$tmp/root" "$krel"
@@ -124,4 +145,4 @@ base=$store/$name
 krel=$(basename "$(find "$base/lib/modules" -mindepth 1 -maxdepth 1 -type d)")
 printf '%s=%q\n' KREL "$krel" KPKG "${name#"$krel"-}" VMLINUZ "$base/boot/vmlinuz-$krel" \
 	VMLINUX "$base/boot/vmlinux-$krel" MODDIR "$base/lib/modules/$krel" KDIR "$base/usr/src/linux-headers-$krel" \
-	SYMVERS "$base/usr/src/linux-headers-$krel/Module.symvers"
+	SYMVERS "$base/usr/src/linux-headers-$krel/Module.symvers" KROOT "$KROOT"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Boots a Debian kernel in QEMU with our module, programs and tests, and says how it went.
-# usage: run.sh --kernel 6.1|6.12|debug [option]... [TESTNAME...]
+# usage: run.sh --kernel 6.1|6.12|7.3|debug [option]... [TESTNAME...]
 #   --script FILE      run this script instead of the tests
 #   --shell            a prompt inside the VM instead of the tests
 #   --usb IMAGE        put a USB stick with this content in; may be repeated
@@ -47,7 +47,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 2
 done
-[ "$kernel" ] || die "which kernel? --kernel 6.1, 6.12 or debug"
+[ "$kernel" ] || die "which kernel? --kernel 6.1, 6.12, 7.3 or debug"
 # Under its checkers everything takes longer and needs more memory; kmemleak finds leaks.
 slow=1
 if [ "$kernel" = debug ]; then
@@ -58,7 +58,7 @@ fi
 [ ! "$leaks" ] || append+=' slub_debug=U,kmalloc-*'
 need qemu-system-x86_64
 # shellcheck disable=SC2034 # some are not used here
-KREL='' KPKG='' VMLINUZ='' VMLINUX='' MODDIR='' KDIR='' SYMVERS=''
+KREL='' KPKG='' VMLINUZ='' VMLINUX='' MODDIR='' KDIR='' SYMVERS='' KROOT=''
 eval "$("$here/kernel.sh" "$kernel")"
 
 # A failed run's directory is kept under another name when the same run is started again.
@@ -75,7 +75,7 @@ console=$out/console.log
 [ ${#sticks[@]} = 0 ] || modules=(xhci-pci usb-storage sd_mod "${modules[@]}")
 if [ "$ko" != none ]; then
 	ko=${ko:-$BUILD/module/$KREL/redox_scheme.ko}
-	[ -e "$ko" ] || die "no $ko: run 'make module KDIR=$KDIR'"
+	[ -e "$ko" ] || die "no $ko: run 'make module KDIR=$KDIR${KROOT:+ KROOT=$KROOT}'"
 fi
 
 settings() {

@@ -9,7 +9,7 @@
 #include <linux/device.h>
 #include <linux/io_uring.h>
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
+#include <linux/sched.h>
 #ifdef SCHM_HAVE_CMD_HEADER
 #include <linux/io_uring/cmd.h>
 #endif
@@ -17,11 +17,38 @@
 static inline const void *schm_cmd_payload(const struct io_uring_cmd *cmd)
 {
 #ifdef SCHM_HAVE_CMD_SQE
-	return io_uring_sqe_cmd(cmd->sqe);
+	return cmd->sqe->cmd;
 #else
 	return cmd->cmd;
 #endif
 }
+
+static inline void schm_cmd_done(struct io_uring_cmd *cmd, int res,
+				 unsigned int issue_flags)
+{
+#ifdef SCHM_HAVE_CMD_DONE32
+	io_uring_cmd_done(cmd, res, issue_flags);
+#else
+	io_uring_cmd_done(cmd, res, 0, issue_flags);
+#endif
+}
+
+/* Defines @call, task work of a command that runs @fn(cmd, issue_flags). */
+#ifdef SCHM_HAVE_CMD_TW
+#define SCHM_CMD_TASK_WORK(call, fn)					\
+	static void call(struct io_tw_req req, io_tw_token_t tw)	\
+	{								\
+		fn(io_uring_cmd_from_tw(req),				\
+		   IO_URING_CMD_TASK_WORK_ISSUE_FLAGS);			\
+	}
+#else
+#define SCHM_CMD_TASK_WORK(call, fn)					\
+	static void call(struct io_uring_cmd *cmd,			\
+			 unsigned int issue_flags)			\
+	{								\
+		fn(cmd, issue_flags);					\
+	}
+#endif
 
 #ifdef SCHM_HAVE_CMD_CANCEL
 #define SCHM_CMD_CANCEL true
@@ -94,23 +121,5 @@ static inline void schm_vm_flags_clear(struct vm_area_struct *vma,
 	vma->vm_flags &= ~flags;
 #endif
 }
-
-/*
- * io_uring has task work run by interrupting waits as a signal would. Between
- * these two only signals do; the work runs on the way back to user space.
- */
-#ifdef SCHM_HAVE_NO_NOTIFY
-#define schm_notify_off()	no_notify_signal_save()
-#define schm_notify_on(flags)	no_notify_signal_restore(flags)
-#else
-static inline unsigned int schm_notify_off(void)
-{
-	return 0;
-}
-
-static inline void schm_notify_on(unsigned int flags)
-{
-}
-#endif
 
 #endif /* SCHM_COMPAT_H */

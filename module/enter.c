@@ -88,7 +88,7 @@ static int enter_park(struct schm_queue *q, struct io_uring_cmd *cmd,
 	schm_cmd_mark_cancelable(cmd, issue_flags);
 	ret = schm_queue_park(q, cmd, arg->min_wait, arg->timeout_ns);
 	if (ret != -EIOCBQUEUED)
-		io_uring_cmd_done(cmd, ret, 0, issue_flags);
+		schm_cmd_done(cmd, ret, issue_flags);
 	return -EIOCBQUEUED;
 }
 
@@ -96,7 +96,7 @@ static int enter_cancel(struct schm_queue *q, struct io_uring_cmd *cmd,
 			unsigned int issue_flags)
 {
 	if (schm_queue_take_parked(q, cmd))
-		io_uring_cmd_done(cmd, -ECANCELED, 0, issue_flags);
+		schm_cmd_done(cmd, -ECANCELED, issue_flags);
 	return 0;
 }
 

@@ -97,7 +97,7 @@ static void watch(struct work_struct *work)
 
 void schm_watch_start(void)
 {
-	queue_delayed_work(system_wq, &watcher, msecs_to_jiffies(SCHM_WATCH_MS));
+	schedule_delayed_work(&watcher, msecs_to_jiffies(SCHM_WATCH_MS));
 }
 
 void schm_watch_stop(void)

@@ -27,10 +27,12 @@ static struct parked_result *parked_result(struct io_uring_cmd *cmd)
  * In the command's own task, or, when that is dying, in a worker: touch
  * neither files nor user memory here.
  */
-static void parked_task_work(struct io_uring_cmd *cmd, unsigned int issue_flags)
+static void parked_done(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
-	io_uring_cmd_done(cmd, parked_result(cmd)->res, 0, issue_flags);
+	schm_cmd_done(cmd, parked_result(cmd)->res, issue_flags);
 }
+
+SCHM_CMD_TASK_WORK(parked_task_work, parked_done)
 
 void schm_parked_complete(struct io_uring_cmd *cmd)
 {
@@ -102,7 +104,7 @@ int schm_queue_park(struct schm_queue *q, struct io_uring_cmd *cmd,
 			timeout = min_t(u64, nsecs_to_jiffies64(timeout_ns),
 					MAX_JIFFY_OFFSET / 2) + 1;
 			q->parked.until = (jiffies + timeout) ?: 1;
-			mod_delayed_work(system_wq, &q->parked.timeout, timeout);
+			mod_delayed_work(system_power_efficient_wq, &q->parked.timeout, timeout);
 		}
 	}
 	spin_unlock(&q->lock);
@@ -123,7 +125,7 @@ static void park_timeout(struct work_struct *work)
 	if (!q->parked.cmd || !q->parked.until)
 		;
 	else if (time_before(jiffies, q->parked.until))
-		mod_delayed_work(system_wq, &q->parked.timeout,
+		mod_delayed_work(system_power_efficient_wq, &q->parked.timeout,
 				 q->parked.until - jiffies);
 	else
 		schm_queue_unpark_locked(q, schm_queue_ready(q), &late);

@@ -10,7 +10,6 @@
 #include <linux/user_namespace.h>
 
 #include "answer.h"
-#include "compat.h"
 #include "handle.h"
 #include "scheme.h"
 
@@ -147,13 +146,13 @@ void schm_req_put(struct schm_req *req)
  */
 static unsigned int req_notify_off(void)
 {
-	return current->flags & PF_IO_WORKER ? 0 : schm_notify_off();
+	return current->flags & PF_IO_WORKER ? 0 : no_notify_signal_save();
 }
 
 static void req_notify_on(unsigned int flags)
 {
 	if (!(current->flags & PF_IO_WORKER))
-		schm_notify_on(flags);
+		no_notify_signal_restore(flags);
 }
 
 /* Wait for cond in a state; as wait_event_interruptible_timeout(). */

@@ -16,7 +16,7 @@ set -euo pipefail
 suite=trixie
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 compiler=gcc-14
-tools=("$compiler" make libc6-dev libelf1t64 libssl3t64 sparse dkms)
+tools=("$compiler" make libc6-dev libelf1t64 libssl3t64 pahole sparse dkms)
 apt=$CACHE/$suite/apt
 export APT_CONFIG=$apt/apt.conf
 

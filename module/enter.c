@@ -110,9 +110,6 @@ int schm_enter_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		return enter_cancel(q, cmd, issue_flags);
 	if (cmd->cmd_op != SCHEME_IOC_ENTER)
 		return -ENOTTY;
-	/* older kernels refuse it themselves; from 7.1 on it is for us to say */
-	if (issue_flags & IO_URING_F_IOPOLL)
-		return -EOPNOTSUPP;
 	/* 16 bytes: there in a small submission entry, too */
 	BUILD_BUG_ON(sizeof(arg) > 16);
 	memcpy(&arg, schm_cmd_payload(cmd), sizeof(arg));

@@ -49,7 +49,7 @@ TEST_F(queue, S22_all_of_a_queue_is_mapped_or_nothing)
 {
 	const int rw = PROT_READ | PROT_WRITE, page = getpagesize();
 	size_t size = self->q->info.size;
-	int fd = self->q->fd;
+	int fd = self->q->fd, ret;
 
 	EXPECT_EQ(0, try_mmap(fd, size, rw, MAP_SHARED, 0));
 	EXPECT_EQ(-EINVAL, try_mmap(fd, size - page, rw, MAP_SHARED, 0));
@@ -59,7 +59,9 @@ TEST_F(queue, S22_all_of_a_queue_is_mapped_or_nothing)
 	EXPECT_EQ(-EINVAL, try_mmap(fd, size - page, rw, MAP_SHARED, page));
 	EXPECT_EQ(-EINVAL, try_mmap(fd, size, rw, MAP_SHARED, 1LL << 40));
 	EXPECT_EQ(-EINVAL, try_mmap(fd, size, rw, MAP_PRIVATE, 0));
-	EXPECT_EQ(-EINVAL, try_mmap(fd, size, rw | PROT_EXEC, MAP_SHARED, 0));
+	/* newer kernels execute nothing of such files, and do not ask us */
+	ret = try_mmap(fd, size, rw | PROT_EXEC, MAP_SHARED, 0);
+	EXPECT_TRUE(ret == -EINVAL || ret == -EPERM);
 }
 
 TEST_F(queue, S22_a_mapping_cannot_grow)

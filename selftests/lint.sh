@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Static checks: checkpatch on the module and its interface, sparse and extra compiler
-# warnings for each kernel, shellcheck on every script. Prints TAP and a line of counts.
+# warnings for each kernel, compile probes without a use, shellcheck on every script.
+# Prints TAP and a line of counts.
 # usage: lint.sh [6.1|6.12|7.3...]
 set -euo pipefail
 . "$(dirname "$0")/vm/common.sh"
@@ -10,6 +11,7 @@ cd "$ROOT"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0 skipped=0
+declare -A answers=()
 
 # result NAME: by what is in the log, which is empty when all is well.
 result() {
@@ -49,7 +51,8 @@ compiled() {
 	local kernel=$1 KREL='' KDIR='' KROOT='' checker=() inside=()
 	eval "$(selftests/vm/kernel.sh "$kernel")"
 	[ -z "$KROOT" ] || inside=(selftests/vm/inside.sh "$KROOT")
-	"${inside[@]}" sh -c 'command -v sparse'  >/dev/null && checker=(C=2 CF="-D__CHECK_ENDIAN__ -Wno-declaration-after-statement")
+	"${inside[@]}" sh -c 'command -v sparse' >/dev/null &&
+		checker=(C=2 CF="-D__CHECK_ENDIAN__ -Wno-declaration-after-statement")
 	rm -rf "$BUILD/lint/$KREL"
 	make -s module-sources KDIR="$KDIR" BUILD="$BUILD/lint"
 	"${inside[@]}" make -s -k -C "$KDIR" M="$BUILD/lint/module/$KREL/src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 \
@@ -59,6 +62,17 @@ compiled() {
 	grep -E "^$BUILD/lint/module/$KREL/src/|build fails|: error:|ERROR: modpost" "$BUILD/lint/$KREL.log" |
 		sed "s|$BUILD/lint/module/$KREL/src/||" | sort -u >"$log" || true
 	result "warnings and sparse for $KREL"
+	answers[$kernel]=$BUILD/lint/module/$KREL/src/module/compat_conf.h
+}
+
+# What kernels answer is compared when all three generations are asked.
+probes() {
+	local files=()
+	if [ "${answers[6.1]-}" ] && [ "${answers[6.12]-}" ] && [ "${answers[7.3]-}" ]; then
+		files=("${answers[6.1]}" "${answers[6.12]}" "${answers[7.3]}")
+	fi
+	selftests/probes.sh "${files[@]}" >"$log" 2>&1 || true
+	result "compile probes"
 }
 
 scripts() {
@@ -71,6 +85,7 @@ scripts() {
 
 style
 for kernel; do compiled "$kernel"; done
+probes
 scripts
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

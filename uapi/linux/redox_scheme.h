@@ -259,8 +259,8 @@ struct scheme_stats {
  * Errors: ENODEV the scheme is dead; EIO the ring is broken; EINTR a signal;
  * EBUSY another command is parked on this queue; EINVAL bad argument;
  * ECANCELED (io_uring) its ring, its process or the queue fd goes away;
- * EOPNOTSUPP (io_uring) on a ring with IOPOLL, or, without
- * SCHEME_F_URING_CANCEL, from a worker thread.
+ * EOPNOTSUPP (io_uring) on a ring with IOPOLL where the kernel does not run it
+ * unpolled there, or, without SCHEME_F_URING_CANCEL, from a worker thread.
  */
 struct scheme_enter {
 	__u32	min_wait;

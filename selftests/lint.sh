@@ -48,18 +48,23 @@ style() {
 
 # Built apart from the real module, because warnings show only when a file is compiled.
 compiled() {
-	local kernel=$1 KREL='' KDIR='' KROOT='' checker=() inside=()
+	local kernel=$1 KREL='' KDIR='' KROOT='' out inside=() checker=()
 	eval "$(selftests/vm/kernel.sh "$kernel")"
+	out=$BUILD/lint/$KREL.log
 	[ -z "$KROOT" ] || inside=(selftests/vm/inside.sh "$KROOT")
-	"${inside[@]}" sh -c 'command -v sparse' >/dev/null &&
-		checker=(C=2 CF="-D__CHECK_ENDIAN__ -Wno-declaration-after-statement")
-	rm -rf "$BUILD/lint/$KREL"
+	# Not by C=2: the headers of 7.3 lack the script by which it looks for sparse. And they
+	# use a keyword that Debian's sparse does not know.
+	"${inside[@]}" sh -c 'command -v sparse' >/dev/null && checker=(KBUILD_CHECKSRC=2
+		CF="-D__CHECK_ENDIAN__ -D__typeof_unqual__=__typeof__ -Wno-declaration-after-statement")
+	rm -rf "$BUILD/lint/module/$KREL"
 	make -s module-sources KDIR="$KDIR" BUILD="$BUILD/lint"
-	"${inside[@]}" make -s -k -C "$KDIR" M="$BUILD/lint/module/$KREL/src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 \
-		"${checker[@]}" modules >"$BUILD/lint/$KREL.log" 2>&1 ||
-		echo "the build fails" >>"$BUILD/lint/$KREL.log"
+	"${inside[@]}" make -k -C "$KDIR" M="$BUILD/lint/module/$KREL/src" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 \
+		"${checker[@]}" modules >"$out" 2>&1 || echo "the build fails" >>"$out"
+	[ ${#checker[@]} = 0 ] || grep -q '^ *CHECK ' "$out" || echo "the build fails to run sparse" >>"$out"
 	# Only what is said about our files: the headers of the kernel have warnings of their own.
-	grep -E "^$BUILD/lint/module/$KREL/src/|build fails|: error:|ERROR: modpost" "$BUILD/lint/$KREL.log" |
+	# An error in column 1 is about 7.3's MODULE_...(), whose strlen() sparse does not compute.
+	grep -E "^$BUILD/lint/module/$KREL/src/|^module/|build fails|: error:|ERROR: modpost" "$out" |
+		grep -v ':1: error: bad constant expression$' |
 		sed "s|$BUILD/lint/module/$KREL/src/||" | sort -u >"$log" || true
 	result "warnings and sparse for $KREL"
 	answers[$kernel]=$BUILD/lint/module/$KREL/src/module/compat_conf.h

@@ -23,6 +23,7 @@ export APT_CONFIG=$apt/apt.conf
 # The machine's own mirror of Debian, also when a file has the list of mirrors.
 mirror() {
 	local uri
+	# shellcheck disable=SC2016 # expanded by apt
 	uri=$(env -u APT_CONFIG apt-get indextargets --format '$(REPO_URI)' \
 		'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
 	case $uri in

@@ -22,7 +22,8 @@ case ${1:-} in
 6.12) meta=linux-image-6.12-amd64 ;;
 7.3)
 	meta=linux-image-amd64
-	eval "$("$(dirname "$0")/trixie.sh")"
+	trixie=$("$(dirname "$0")/trixie.sh")
+	eval "$trixie"
 	export APT_CONFIG
 	lists=("$(dirname "$APT_CONFIG")")
 	;;

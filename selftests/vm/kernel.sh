@@ -20,13 +20,14 @@ lists=(/var/lib/apt/lists /etc/apt)
 case ${1:-} in
 6.1) meta=linux-image-amd64 ;;
 6.12) meta=linux-image-6.12-amd64 ;;
-debug) exec "$(dirname "$0")/debug-kernel.sh" ;;
 7.3)
 	meta=linux-image-amd64
-	eval "$("$(dirname "$0")/trixie.sh")"
+	trixie=$("$(dirname "$0")/trixie.sh")
+	eval "$trixie"
 	export APT_CONFIG
 	lists=("$(dirname "$APT_CONFIG")")
 	;;
+debug) exec "$(dirname "$0")/debug-kernel.sh" ;;
 *) die "usage: kernel.sh 6.1|6.12|7.3|debug" ;;
 esac
 series=$1

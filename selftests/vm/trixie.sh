@@ -82,9 +82,9 @@ proxy_of() {
 }
 
 bootstrap() {
-	local final=$1 mirror tmp proxy log=$CACHE/$suite/debootstrap.log
+	local final=$1 mirror tmp scheme proxy log=$CACHE/$suite/debootstrap.log
 	[ "$(id -u)" = 0 ] || die "only root can make the tree of $suite"
-	need debootstrap
+	need debootstrap unshare
 	mirror=$(sed -n '1s/.*\] \([^ ]*\) .*/\1/p' "$apt/sources.list")
 	for scheme in http https; do
 		proxy=$(proxy_of $scheme)
@@ -94,7 +94,8 @@ bootstrap() {
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$tmp'" EXIT
 	say "making a tree of $suite with its compiler; takes a minute or two"
-	debootstrap --variant=minbase --force-check-gpg --keyring="$keyring" \
+	# In a namespace of its own, so that what it mounts is gone before anything is removed.
+	unshare -m debootstrap --variant=minbase --force-check-gpg --keyring="$keyring" \
 		--include="$(IFS=,; echo "${tools[*]}")" "$suite" "$tmp" "$mirror" 2>&1 9>&- |
 		tee "$log" | sed -u -n 's/^I: \([A-Z][a-z]* \(core\|required\|the base\|base\) .*\)\.\.\./\1/p' |
 		while read -r line; do say "  $line"; done ||

@@ -12,6 +12,14 @@
 
 #include "job.h"
 
+unsigned int slowness(void)
+{
+	const char *slow = getenv("SLOW");
+	int times = slow ? atoi(slow) : 1;
+
+	return times > 1 ? times : 1;
+}
+
 int do_ioctl(int fd, unsigned long cmd, void *arg)
 {
 	int ret = ioctl(fd, cmd, arg);

@@ -71,10 +71,13 @@ install_and_use() {
 	LD_LIBRARY_PATH=$root/usr/lib ldd "$BUILD/check/null" | grep "libscheme.*$root"
 }
 
+# Some of the tests do not replace the results of all.
 in_vm() {
+	local what=check
+	[ ${#tests[@]} = 0 ] || what=part
 	rm -f "$logs"/stick?.img
 	selftests/vm/sticks.sh "$logs" || return
-	selftests/vm/run.sh --kernel "$1" --leaks --timeout 1800 --out "$BUILD/vm/check-$1" \
+	selftests/vm/run.sh --kernel "$1" --leaks --timeout 1800 --out "$BUILD/vm/$what-$1" \
 		--usb "$logs/stick0.img" --usb "$logs/stick1.img" \
 		--program mdir --program mcopy --program mdel --program flock --program bash \
 		"${tests[@]}"

@@ -62,8 +62,8 @@ awk -v columns="${columns[*]}" '
 				print ""
 			}
 			for (t = 1; t <= tests[id]; t++) {
-				printf "| %s | %s | `%s` |", t == 1 ? id : "", t > 1 ? "" :
-					demand[id] (passes[id] ? "" : " **(no test passes)**"), test[id, t]
+				printf "| %s | %s | `%s` |", t == 1 ? id : "",
+					t == 1 ? demand[id] (passes[id] ? "" : " **(no test passes)**") : "", test[id, t]
 				for (c = 1; c <= n; c++) printf " %s |", (test[id, t], c) in state ? state[test[id, t], c] : "-"
 				print ""
 			}

@@ -15,9 +15,14 @@
 unsigned int slowness(void)
 {
 	const char *slow = getenv("SLOW");
-	int times = slow ? atoi(slow) : 1;
+	unsigned long times = slow ? strtoul(slow, NULL, 10) : 1;
 
-	return times > 1 ? times : 1;
+	return times > 1 ? (unsigned int)times : 1;
+}
+
+unsigned int patience_ms(void)
+{
+	return 10000 * slowness();
 }
 
 int do_ioctl(int fd, unsigned long cmd, void *arg)

@@ -34,7 +34,8 @@
 unsigned int slowness(void);
 
 /* Longer than anything takes that works, even where a CPU is emulated. */
-#define PATIENCE_MS	(10000 * slowness())
+unsigned int patience_ms(void);
+#define PATIENCE_MS	patience_ms()
 
 #define QUEUES_MAX	4
 

@@ -103,9 +103,6 @@ if [ "$here" ]; then
 fi
 for kernel in "${ready[@]}"; do
 	step "tests in a VM with $kernel" in_vm "$kernel" || true
-	if [ "$kernel" = debug ] && [ ${#tests[@]} = 0 ]; then
-		step "coverage" selftests/coverage.sh || true
-	fi
 done
 [ ${#broken[@]} = 0 ] || printf 'failed: %s\n' "${broken[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"

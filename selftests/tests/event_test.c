@@ -72,8 +72,11 @@ TEST_F(event, E1_the_node_is_everybodys)
 
 TEST_F(event, E1_its_name_is_reserved)
 {
-	EXPECT_EQ(-EEXIST, scheme_fd_begin(-1, "event"));
-	EXPECT_EQ(-ENOENT, scheme_fd_kill(self->p.control, "event"));
+	int control = control_open();
+
+	EXPECT_EQ(-EEXIST, scheme_fd_begin(control, "event"));
+	EXPECT_EQ(-ENOENT, scheme_fd_kill(control, "event"));
+	close(control);
 	EXPECT_EQ(0, access(EVENT_NODE, F_OK));
 }
 
@@ -334,7 +337,7 @@ TEST_F(event, E2_several_events_in_one_write_are_taken_in_order)
 TEST_F(event, E2_bad_watches_are_refused)
 {
 	int pipefd[2], path, ioctl_only = client_open_ioctl(&self->p);
-	int ep = epoll_create1(0), efd = eventfd(0, 0);
+	int ep = epoll_create1(0), efd = eventfd(0, 0), control = control_open();
 
 	ASSERT_EQ(0, pipe(pipefd));
 	path = open("/", O_PATH);
@@ -357,7 +360,8 @@ TEST_F(event, E2_bad_watches_are_refused)
 	EXPECT_EQ(-EOPNOTSUPP, event_watch(self->eq, efd, EPOLLIN, 0));
 	EXPECT_EQ(-EOPNOTSUPP, event_watch(self->eq, self->p.fd, EPOLLIN, 0));
 	EXPECT_EQ(-EOPNOTSUPP, event_watch(self->eq, self->q->fd, EPOLLIN, 0));
-	EXPECT_EQ(-EOPNOTSUPP, event_watch(self->eq, self->p.control, EPOLLIN, 0));
+	EXPECT_EQ(-EOPNOTSUPP, event_watch(self->eq, control, EPOLLIN, 0));
+	close(control);
 	close(ioctl_only);
 	close(path);
 	close(pipefd[0]);
@@ -548,6 +552,7 @@ TEST_F(event, E5_closing_the_file_ends_its_watches)
 {
 	int fd = client_open_events(&self->p, O_RDWR, 2, SCHEME_CQE_F_EVENTS, 0);
 	int copy = dup(fd), again;
+	struct scheme_sqe sqe;
 
 	EXPECT_EQ(0, event_watch(self->eq, fd, EPOLLIN, 1));
 	EXPECT_EQ(0, event_watch(self->eq, copy, EPOLLIN, 2));
@@ -558,6 +563,7 @@ TEST_F(event, E5_closing_the_file_ends_its_watches)
 	close(fd);
 	EXPECT_EQ(0, event_watches(self->eq));
 	EXPECT_NOTHING(self->eq);
+	ASSERT_EQ(0, queue_expect(self->q, &sqe, SCHEME_OP_CLOSE));
 	/* another file of the same number, and of the same handle */
 	again = client_open_events(&self->p, O_RDWR, 2, SCHEME_CQE_F_EVENTS, 0);
 	EXPECT_EQ(fd, again);

@@ -59,7 +59,7 @@
 #define SCHEME_F_BUSY_POLL	(1ULL << 2)
 
 /* The event scheme is there: /dev/scheme/event. */
-#define SCHEME_F_EVENTS		(1ULL << 3)
+#define SCHEME_F_EVENTS		(1ULL << 8)
 
 /* ---- control node: /dev/scheme-control ----------------------------------- */
 

@@ -11,9 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <scheme.h>
+
 #include "../event.h"
 #include "../harness.h"
-#include "../uring.h"
 
 #define NAME	"test-event"
 
@@ -698,6 +699,30 @@ TEST_F(event, E6_a_signal_is_EINTR)
 	EXPECT_EQ(0, event_watch(eq, self->fd, EPOLLIN, 1));
 	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
 	EXPECT_EQ((long)sizeof(e), job_wait(&job));
+	close(eq);
+}
+
+/* ---- the library ---------------------------------------------------------- */
+
+TEST_F(event, E6_the_library_watches_and_waits)
+{
+	int eq = scheme_event_open(O_CLOEXEC);
+	struct scheme_event e = {};
+
+	ASSERT_LE(0, eq);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(eq, F_GETFD));
+	EXPECT_EQ(-EINVAL, scheme_event_open(O_TRUNC));
+	EXPECT_EQ(0, scheme_event_watch(self->fd, eq, EPOLLIN, 6));
+	EXPECT_EQ(-EOPNOTSUPP, scheme_event_watch(0, eq, EPOLLIN, 6));
+	EXPECT_EQ(-EBADF, scheme_event_watch(-1, eq, EPOLLIN, 6));
+	EXPECT_EQ(-EBADF, scheme_event_watch(self->fd, -1, EPOLLIN, 6));
+	EXPECT_EQ(0, scheme_event_wait(eq, &e, 1, 20));
+	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+	EXPECT_EQ(1, scheme_event_wait(eq, &e, 1, -1));
+	EXPECT_EQ((__u64)self->fd, e.id);
+	EXPECT_EQ(6, e.data);
+	EXPECT_EQ(0, scheme_event_watch(self->fd, eq, 0, 0));
+	EXPECT_EQ(-ENOENT, scheme_event_watch(self->fd, eq, 0, 0));
 	close(eq);
 }
 

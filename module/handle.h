@@ -61,7 +61,7 @@ static inline struct schm_handle *schm_source_handle(struct schm_source *s)
  * ->poll() of every file whose private_data is a handle; it is also how such a
  * file is known. Does not wait for the provider.
  */
-__poll_t schm_handle_poll(struct file *file, poll_table *wait);
+__poll_t schm_handle_poll(struct file *file, struct poll_table_struct *wait);
 /* What the source of a handle is ready for. */
 u32 schm_handle_state_locked(const struct schm_handle *h);
 

@@ -32,4 +32,23 @@ int event_watches(int eq);
 int fd_send(int socket, int fd);
 int fd_receive(int socket);
 
+/* For tests, after harness.h. */
+#define EXPECT_NOTHING(eq)						\
+do {									\
+	struct scheme_event e_;						\
+									\
+	EXPECT_EQ(-EAGAIN, event_read(eq, &e_, 1));			\
+} while (0)
+
+/* One event is there, this one, and no more. */
+#define EXPECT_EVENT(eq, id_, flags_, data_)				\
+do {									\
+	struct scheme_event e_[2] = {};					\
+									\
+	EXPECT_EQ(1, event_read(eq, e_, 2));				\
+	EXPECT_EQ((__u64)(id_), e_[0].id);				\
+	EXPECT_EQ((__u64)(flags_), e_[0].flags);			\
+	EXPECT_EQ((__u64)(data_), e_[0].data);				\
+} while (0)
+
 #endif /* SELFTESTS_EVENT_H */

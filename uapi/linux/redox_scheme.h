@@ -537,6 +537,11 @@ struct scheme_cqe {
 };
 
 #define SCHEME_CQE_VALUE	0
+/*
+ * The file is ready for result from now on, and for nothing else. Post one for
+ * each change, at least for each from not ready to ready. Every one is an edge
+ * for the bits it has, even where the mask stays the same; too many do no harm.
+ */
 #define SCHEME_CQE_EVENT	3
 
 /* OPEN, DUP: the file has a position; the module keeps the cursor. */
@@ -566,6 +571,10 @@ struct scheme_cqe {
  *	   -> value; extra: bytes of answer's payload
  * FSIZE   -> size in bytes
  * FSYNC   op_flags: 1 for data only -> 0
+ * EVENT   on a direct ring only. On a kernel queue nobody is asked: the module has
+ *	   the mask that SCHEME_CQE_EVENT or the OPEN set last, and whoever begins
+ *	   to wait sees it under the lock that the next one takes, so that no edge
+ *	   is lost and a poll never waits for a provider
  * CANCEL  one-way; user_data: the tag of a request whose caller wants to stop
  *	   waiting. Answer that request as usual: ECANCELED or its real result
  */

@@ -25,12 +25,14 @@
 static_assert(SCHM_NEST_MAX <= MAX_LOCKDEP_SUBCLASSES);
 
 void schm_watch_lock(struct schm_source *s, struct schm_equeue *q)
+	__acquires(s->lock) __acquires(&q->lock)
 {
 	spin_lock(s->lock);
 	spin_lock_nested(&q->lock, DEPTH_OF_WATCHER(s));
 }
 
 void schm_watch_unlock(struct schm_source *s, struct schm_equeue *q)
+	__releases(&q->lock) __releases(s->lock)
 {
 	spin_unlock(&q->lock);
 	spin_unlock(s->lock);

@@ -400,7 +400,7 @@ static int watch_all(int eq, const int *copies)
 	return FILES * COPIES;
 }
 
-TEST_F(nest, E4_watches_of_a_queue_and_a_user_have_a_bound)
+TEST_F_TIMEOUT(nest, E4_watches_of_a_queue_and_a_user_have_a_bound, 120)
 {
 	static int copies[FILES * COPIES];
 	struct scheme_event e;

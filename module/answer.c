@@ -2,16 +2,9 @@
 /* The provider's side of a request: answers, events, and the end of it all. */
 #include "answer.h"
 
-#include <linux/poll.h>
-
 #include "handle.h"
 #include "request.h"
 #include "scheme.h"
-
-#define EVENT_MASK ((__force u32)(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | \
-				  EPOLLHUP | EPOLLRDNORM | EPOLLRDBAND |     \
-				  EPOLLWRNORM | EPOLLWRBAND | EPOLLMSG |     \
-				  EPOLLRDHUP))
 
 /* Answers taken in one go under the lock. */
 #define TAKE_BATCH	32
@@ -143,7 +136,7 @@ static bool answer_well_formed(const struct schm_req *req,
 	if (opens(req)) {
 		flags = SCHEME_CQE_F_POSITIONED | SCHEME_CQE_F_EVENTS;
 		if (cqe->flags & SCHEME_CQE_F_EVENTS)
-			extra = EVENT_MASK;
+			extra = SCHM_EVENT_MASK;
 	} else if (req->entry.sqe.opcode == SCHEME_OP_CALL) {
 		extra = U64_MAX;
 	}
@@ -224,7 +217,7 @@ static int take_value_locked(struct schm_queue *q, const struct scheme_cqe *cqe,
 
 static int take_event_locked(struct schm_queue *q, const struct scheme_cqe *cqe)
 {
-	if (cqe->flags || cqe->extra || (u64)cqe->result & ~(u64)EVENT_MASK)
+	if (cqe->flags || cqe->extra || (u64)cqe->result & ~(u64)SCHM_EVENT_MASK)
 		return -EINVAL;
 	q->stats.events++;
 	if (!schm_handles_event(q->scheme, cqe->user_data, cqe->result))

@@ -4,7 +4,6 @@
 
 #include <linux/cred.h>
 #include <linux/module.h>
-#include <linux/poll.h>
 
 #include "handle.h"
 #include "registry.h"
@@ -115,7 +114,10 @@ out_put_scheme:
 
 static int client_release(struct inode *inode, struct file *file)
 {
-	schm_handle_put(file->private_data);
+	struct schm_handle *h = file->private_data;
+
+	schm_source_end(&h->source);
+	schm_handle_put(h);
 	return 0;
 }
 
@@ -191,16 +193,6 @@ static int client_fsync(struct file *file, loff_t start, loff_t end,
 			     datasync ? SCHEME_FSYNC_DATA : 0);
 }
 
-static __poll_t client_poll(struct file *file, poll_table *wait)
-{
-	struct schm_handle *h = file->private_data;
-
-	poll_wait(file, &h->wait, wait);
-	if (!schm_scheme_alive(h->scheme))
-		return EPOLLERR | EPOLLHUP;
-	return (__force __poll_t)READ_ONCE(h->events);
-}
-
 #define CLIENT_FOPS				\
 	.owner		= THIS_MODULE,		\
 	.release	= client_release,	\
@@ -208,7 +200,7 @@ static __poll_t client_poll(struct file *file, poll_table *wait)
 	.write_iter	= client_write_iter,	\
 	.llseek		= client_llseek,	\
 	.fsync		= client_fsync,		\
-	.poll		= client_poll,		\
+	.poll		= schm_handle_poll,	\
 	.unlocked_ioctl	= schm_client_ioctl,	\
 	.compat_ioctl	= compat_ptr_ioctl
 

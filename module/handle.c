@@ -26,6 +26,7 @@ struct schm_handle *schm_handle_alloc(struct schm_scheme *s)
 	h->opener = get_pid(task_tgid(current));
 	h->number = SCHEME_ROOT;
 	h->events = (__force u32)DEFAULT_POLLMASK;
+	schm_source_init(&h->source, &s->lock, false);
 	init_waitqueue_head(&h->wait);
 	INIT_LIST_HEAD(&h->close.node);
 	h->close.kind = SCHM_ENTRY_CLOSE;
@@ -125,6 +126,38 @@ void schm_handle_open(struct schm_handle *h, struct schm_queue *home,
 	atomic_inc(&s->nr_handles);
 }
 
+__poll_t schm_handle_poll(struct file *file, poll_table *wait)
+{
+	struct schm_handle *h = file->private_data;
+
+	poll_wait(file, &h->wait, wait);
+	if (!schm_scheme_alive(h->scheme))
+		return EPOLLERR | EPOLLHUP;
+	return (__force __poll_t)READ_ONCE(h->events);
+}
+
+u32 schm_handle_state_locked(const struct schm_handle *h)
+{
+	lockdep_assert_held(&h->scheme->lock);
+	return h->ended ? SCHM_EVENT_DEATH : h->events;
+}
+
+/*
+ * Every post is an edge, also one that leaves the mask as it was: a provider
+ * that does not take readiness back when it is used up says so again. Nobody
+ * waits for a file not to be ready. What ends for good, ends for all.
+ */
+static void handle_tell_locked(struct schm_handle *h, u32 events)
+{
+	lockdep_assert_held(&h->scheme->lock);
+	if (!events)
+		return;
+	__wake_up(&h->wait, TASK_INTERRUPTIBLE,
+		  events & SCHM_EVENT_ALWAYS ? 0 : 1,
+		  poll_to_key((__force __poll_t)events));
+	schm_source_post_locked(&h->source, events);
+}
+
 bool schm_handles_event(struct schm_scheme *s, u64 number, u32 events)
 {
 	struct schm_handle *h;
@@ -135,7 +168,7 @@ bool schm_handles_event(struct schm_scheme *s, u64 number, u32 events)
 		if (!h->open || h->number != number)
 			continue;
 		WRITE_ONCE(h->events, events);
-		wake_up_interruptible_poll(&h->wait, (__force __poll_t)events);
+		handle_tell_locked(h, events);
 		found = true;
 	}
 	spin_unlock(&s->lock);
@@ -148,7 +181,9 @@ void schm_handles_wake(struct schm_scheme *s)
 	int bucket;
 
 	spin_lock(&s->lock);
-	hash_for_each(s->handles, bucket, h, node)
-		wake_up_interruptible_poll(&h->wait, EPOLLERR | EPOLLHUP);
+	hash_for_each(s->handles, bucket, h, node) {
+		h->ended = true;
+		handle_tell_locked(h, SCHM_EVENT_DEATH);
+	}
 	spin_unlock(&s->lock);
 }

@@ -230,6 +230,28 @@ int scheme_dup(int fd, const char *name, int flags);
 int scheme_call(int fd, const uint64_t word[3], const void *in, uint32_t in_len,
 		void *out, uint32_t *out_len, int64_t *result);
 
+/* ---- event queues ---------------------------------------------------------- */
+
+/*
+ * A new event queue (see struct scheme_event), an fd; flags: O_CLOEXEC,
+ * O_NONBLOCK. Whoever has a descriptor of it may watch, and wait.
+ * ENOENT: no module loaded.
+ */
+int scheme_event_open(int flags);
+/*
+ * Have the queue told when fd becomes ready for flags (EPOLLIN ...), by events
+ * with this data; flags and data replace those of a watch that is there. flags
+ * 0 end it. Errors: EBADF; EOPNOTSUPP not a file of a scheme; ENOENT no such
+ * watch; ELOOP; ENOSPC; EINVAL.
+ */
+int scheme_event_watch(int fd, int queue, uint32_t flags, uint64_t data);
+/*
+ * Take at most nr events, waiting at most timeout_ms for the first one (-1 for
+ * ever, 0 not at all). Returns how many; -EINTR on a signal.
+ */
+int scheme_event_wait(int queue, struct scheme_event *events, unsigned int nr,
+		      int timeout_ms);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,7 @@
  *   server	dispatch, step, run		reply	answers, one a request
  *   queue	rings and slots in memory, ENTER
  *   client	the other side			url	names of files
+ *   event	event queues
  *
  * Threads. One thread at a time serves a queue: it alone takes submission
  * entries and writes a request's fields. Any thread may answer: the request's

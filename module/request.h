@@ -24,6 +24,7 @@
 
 #include "answer.h"
 #include "queue.h"
+#include "ticket.h"
 
 struct file;
 
@@ -44,6 +45,7 @@ struct schm_req {
 	u32			index;		/* of tag and slot */
 	void			*slot;
 	unsigned long		deadline;	/* jiffies; 0 is none */
+	bool			takes_file;	/* the client can install one */
 
 	/* queue->lock */
 	enum schm_req_state	state;		/* DONE may be read without */
@@ -52,6 +54,7 @@ struct schm_req {
 	struct list_head	late;		/* on a struct schm_late */
 	struct schm_entry	entry;
 	struct schm_entry	cancel;
+	struct schm_ticket	ticket;
 
 	/* valid in DONE */
 	s64			result;

@@ -4,8 +4,8 @@
  *
  * Layers; a file includes its own or lower ones only:
  *
- *   entry	control provider enter client client_cmd	user pointers, fops
- *   work	life transfer request answer handle	no fops
+ *   entry	control provider enter attach client client_*	user pointers, fops
+ *   work	life transfer request answer ticket handle map	no fops
  *   objects	scheme queue park memory registry node	references, lists
  *   base	limits compat
  *
@@ -17,10 +17,15 @@
  *     names_lock	mutex	registry: the list of names, device_add and
  *				device_del. Taken by create and kill only
  *       queue->lock	spin	one queue: private ring indices, tags, request
- *				states, lists of entries, the parked command
- *         scheme->lock	spin	state, owner, table of handles, table of users
+ *				states and their files in flight, lists of
+ *				entries, the parked command
+ *         scheme->lock	spin	state, owner, table of handles, table of users,
+ *				memory and mappings of handles
  *   all_lock		spin	the list of all schemes; alone
  *           wait-queue locks	of handles, completions and queues; innermost
+ *
+ * mmap(2) comes with the address-space lock held and takes scheme->lock alone;
+ * copying to and from user memory, which may take that lock, is done under none.
  *
  * All of it is taken in process context; no interrupt or timer comes here.
  *
@@ -37,9 +42,11 @@
  *
  *   scheme	registry (until killed) · provider fds · queue fds · handles
  *   queue	its scheme; freed with it
- *   handle	its file · every request on it; the last one sends the CLOSE
+ *   handle	its file · every request on it · every mapping of it; the last
+ *		one sends the CLOSE
  *   request	the client that waits for it · its tag, from reserve to the
  *		answer or the scheme's death
+ *   file in flight	its request, see ticket.h; attached memory: its handle
  *
  * Removal: three doors, one exit
  *

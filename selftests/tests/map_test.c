@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -804,6 +806,40 @@ TEST_F(map, S25_mmap_does_not_wait_for_a_stalled_provider)
 	munmap(at, SIZE);
 	EXPECT_EQ(0, queue_answer(self->q, &self->sqe, 0));
 	EXPECT_EQ(0, job_wait(&self->job));
+}
+
+TEST_F(map, S25_a_file_of_a_mounted_tmpfs_will_do)
+{
+	char *at;
+	int fd;
+
+	ASSERT_EQ(0, mkdir("t", 0700));
+	ASSERT_EQ(0, mount("none", "t", "tmpfs", 0, NULL));
+	fd = open("t/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, PAGE + 1));
+	START_PREP(self->file, SCHEME_MAP_WRITE);
+	/* the last page counts whole */
+	ASSERT_EQ(0, queue_attach_memory(self->q, self->sqe.user_data, fd, 0,
+					 PAGE + 1, SCHEME_MAP_WRITE));
+	close(fd);
+	ASSERT_EQ(0, queue_answer(self->q, &self->sqe, 0));
+	ASSERT_EQ(0, job_wait(&self->job));
+	at = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, self->file,
+		  0);
+	ASSERT_NE(MAP_FAILED, at);
+	at[PAGE] = 't';
+	ASSERT_EQ(0, unlink("t/file"));
+	EXPECT_EQ('t', at[PAGE]);
+	munmap(at, 2 * PAGE);
+	EXPECT_MUNMAP(1);
+	/* attached, it is held as an open file is */
+	EXPECT_EQ(-1, umount("t"));
+	EXPECT_EQ(EBUSY, errno);
+	close(self->file);
+	self->file = -1;
+	ASSERT_EQ(0, queue_expect(self->q, &self->sqe, SCHEME_OP_CLOSE));
+	EXPECT_TRUE(wait_until(!umount("t")));
 }
 
 /* Open files of the whole machine. */

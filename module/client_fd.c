@@ -23,7 +23,7 @@ int schm_client_install(struct file *file, unsigned int flags)
 }
 
 /* sent has two references: its descriptor's and the caller's. */
-static int sendfd_check(const struct file *file, const struct file *sent,
+static int sendfd_check(const struct file *file, struct file *sent,
 			u32 flags)
 {
 	/* nobody closes a descriptor in the middle of a command on it */

@@ -165,6 +165,11 @@ vm-ready: userspace
 vm-shell: vm-ready	## a prompt in a VM with the module loaded (KERNEL=)
 	@$(VM)/run.sh --kernel $(ONE) --shell $(VMARGS)
 
+.PHONY: soak
+soak: vm-ready tests	## 100,000 rounds of what 'make check' does 10,000 of, in a VM (KERNEL=)
+	+@$(MAKE) --no-print-directory stage
+	@$(VM)/run.sh --kernel $(ONE) --leaks --script $(VM)/soak.sh --timeout 15000
+
 .PHONY: demo
 demo:	## a USB stick served by a daemon, in a VM; from nothing in a few minutes
 	+@MAKE="$(MAKE)" $(VM)/demo.sh $(ONE)

@@ -29,7 +29,7 @@ static bool client_may_enter(const struct schm_scheme *s)
 int schm_client_open_handle(struct schm_handle *base, struct schm_handle *h,
 			    const struct file *file,
 			    const struct scheme_sqe *op, const void *payload,
-			    u32 len)
+			    u32 len, struct file **got)
 {
 	bool nowait = file->f_flags & O_NONBLOCK;
 	struct schm_req *req;
@@ -39,6 +39,7 @@ int schm_client_open_handle(struct schm_handle *base, struct schm_handle *h,
 	if (!req)
 		return -ENOMEM;
 	req->opens = schm_handle_get(h);
+	req->takes_file = got;
 	req->entry.sqe.op_flags = op->op_flags;
 	req->entry.sqe.aux = op->aux;
 	ret = schm_req_reserve(req, nowait);
@@ -46,6 +47,8 @@ int schm_client_open_handle(struct schm_handle *base, struct schm_handle *h,
 		memcpy(req->slot, payload, len);
 		ret = schm_req_call(req, len);
 	}
+	if (ret >= 0 && got)
+		*got = schm_ticket_take(req);
 	schm_req_put(req);
 	return ret < 0 ? ret : 0;
 }
@@ -71,7 +74,7 @@ static int client_open_root(struct schm_handle *h, const struct file *file)
 		.op_flags = file->f_flags & ~(O_CLOEXEC | O_LARGEFILE),
 	};
 
-	return schm_client_open_handle(h, h, file, &op, "", 0);
+	return schm_client_open_handle(h, h, file, &op, "", 0, NULL);
 }
 
 static int client_open(struct inode *inode, struct file *file)
@@ -201,6 +204,7 @@ static int client_fsync(struct file *file, loff_t start, loff_t end,
 	.llseek		= client_llseek,	\
 	.fsync		= client_fsync,		\
 	.poll		= schm_handle_poll,	\
+	.mmap		= schm_client_mmap,	\
 	.unlocked_ioctl	= schm_client_ioctl,	\
 	.compat_ioctl	= compat_ptr_ioctl
 

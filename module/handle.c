@@ -30,6 +30,7 @@ struct schm_handle *schm_handle_alloc(struct schm_scheme *s)
 	init_waitqueue_head(&h->wait);
 	INIT_LIST_HEAD(&h->close.node);
 	h->close.kind = SCHM_ENTRY_CLOSE;
+	schm_map_init(&h->map);
 
 	spin_lock(&s->lock);
 	hash_add(s->handles, &h->node, h->number);
@@ -41,6 +42,7 @@ void schm_handle_free(struct schm_handle *h)
 {
 	struct schm_scheme *s = h->scheme;
 
+	schm_map_exit(&h->map);
 	put_pid(h->opener);
 	schm_user_put(h->user);
 	kfree(h);
@@ -48,32 +50,30 @@ void schm_handle_free(struct schm_handle *h)
 }
 
 /*
- * The CLOSE goes where the OPEN was answered, so that no queue gathers more of
- * them than it has handles open, however slowly it is served.
+ * What is told of a handle goes where its OPEN was answered: in order, and so
+ * that no queue gathers more of it than it has handles open, however slowly it
+ * is served.
  */
-static struct schm_queue *handle_close_queue(const struct schm_handle *h)
+static struct schm_queue *handle_home(const struct schm_handle *h)
 {
 	return schm_queue_usable(h->home) ? h->home : schm_scheme_pick(h->scheme);
 }
 
-/* Tell the provider; returns true if the handle still belongs to the caller. */
-static bool handle_send_close(struct schm_handle *h, struct schm_late *late)
+bool schm_handle_send(struct schm_handle *h, struct schm_entry *entry,
+		      struct schm_late *late)
 {
 	struct schm_scheme *s = h->scheme;
 	struct schm_queue *q;
 	bool sent = false, ours = true;
 	struct schm_late mine = SCHM_LATE_INIT(mine);
 
-	h->close.sqe.opcode = SCHEME_OP_CLOSE;
-	h->close.sqe.flags = SCHEME_SQE_ONEWAY;
-	h->close.sqe.handle = h->number;
 	/* an entry that has to wait takes h, and h its scheme, from under us */
 	schm_scheme_get(s);
-	while (!sent && (q = handle_close_queue(h))) {
+	while (!sent && (q = handle_home(h))) {
 		spin_lock(&q->lock);
 		sent = schm_queue_usable(q);
 		if (sent) {
-			ours = schm_queue_submit_locked(q, &h->close, &mine);
+			ours = schm_queue_submit_locked(q, entry, &mine);
 			schm_queue_wake_locked(q, &mine);
 		}
 		spin_unlock(&q->lock);
@@ -81,6 +81,15 @@ static bool handle_send_close(struct schm_handle *h, struct schm_late *late)
 	schm_late_settle(&mine, late);
 	schm_scheme_put(s);
 	return ours;
+}
+
+/* Tell the provider; returns true if the handle still belongs to the caller. */
+static bool handle_send_close(struct schm_handle *h, struct schm_late *late)
+{
+	h->close.sqe.opcode = SCHEME_OP_CLOSE;
+	h->close.sqe.flags = SCHEME_SQE_ONEWAY;
+	h->close.sqe.handle = h->number;
+	return schm_handle_send(h, &h->close, late);
 }
 
 void schm_handle_unref(struct schm_handle *h, struct schm_late *late)

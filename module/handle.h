@@ -10,12 +10,13 @@
 #include <linux/refcount.h>
 #include <linux/wait.h>
 
+#include "map.h"
 #include "queue.h"
 #include "watch.h"
 
 struct schm_handle {
 	/* set at alloc, then constant */
-	refcount_t		ref;		/* its file, its requests */
+	refcount_t		ref;		/* its file, requests, mappings */
 	struct schm_scheme	*scheme;	/* one reference */
 	struct schm_user	*user;		/* of the opener */
 	struct pid		*opener;	/* thread group */
@@ -32,6 +33,7 @@ struct schm_handle {
 	struct schm_source	source;		/* for event queues */
 	wait_queue_head_t	wait;		/* for events to change */
 	struct hlist_node	node;		/* scheme->lock */
+	struct schm_map		map;		/* scheme->lock */
 	struct schm_entry	close;		/* the last reference's */
 };
 
@@ -48,6 +50,13 @@ static inline struct schm_handle *schm_handle_get(struct schm_handle *h)
 	refcount_inc(&h->ref);
 	return h;
 }
+
+/*
+ * Submit a one-way entry of an open handle. True: it has gone, or nobody is
+ * there to take it, and it is the caller's again; else late_entry() gets it.
+ */
+bool schm_handle_send(struct schm_handle *h, struct schm_entry *entry,
+		      struct schm_late *late);
 
 /* The provider has answered an OPEN or DUP, on queue home. */
 void schm_handle_open(struct schm_handle *h, struct schm_queue *home,

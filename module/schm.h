@@ -4,9 +4,9 @@
  *
  * Layers; a file includes its own or lower ones only:
  *
- *   entry	control provider enter client client_cmd event	user pointers,
+ *   entry	control provider enter attach client client_* event	user pointers,
  *							fops
- *   work	life transfer request answer handle equeue watch	no fops
+ *   work	life transfer request answer ticket handle map equeue watch	no fops
  *   objects	config scheme queue park memory registry node	references, lists
  *   base	limits compat
  *
@@ -20,9 +20,11 @@
  *     names_lock	mutex	registry: the list of names, device_add and
  *				device_del. Taken by create and kill only
  *       queue->lock	spin	one queue: private ring indices, tags, request
- *				states, lists of entries, the parked command
+ *				states and their files in flight, lists of
+ *				entries, the parked command
  *         scheme->lock	spin	state, owner, table of handles, table of users,
- *				readiness of handles and the watches of them
+ *				memory and mappings of handles, their readiness
+ *				and the watches of them
  *           equeue->lock spin	an event queue: its watches, the ready ones, and
  *				the watches of it. Of several queues, the
  *				watched before the watching: at most
@@ -31,6 +33,9 @@
  *   all_lock		spin	the list of all schemes; alone
  *             wait-queue locks	of handles, completions and queues; innermost.
  *				None of our callbacks is on them
+ *
+ * mmap(2) comes with the address-space lock held and takes scheme->lock alone;
+ * copying to and from user memory, which may take that lock, is done under none.
  *
  * All of it is taken in process context; no interrupt or timer comes here.
  *
@@ -50,9 +55,11 @@
  *   equeue	its file
  *   watch	its event queue and its source: whichever file goes first ends
  *		it. Keeps neither
- *   handle	its file · every request on it; the last one sends the CLOSE
+ *   handle	its file · every request on it · every mapping of it; the last
+ *		one sends the CLOSE
  *   request	the client that waits for it · its tag, from reserve to the
  *		answer or the scheme's death
+ *   file in flight	its request, see ticket.h; attached memory: its handle
  *
  * Removal: three doors, one exit
  *

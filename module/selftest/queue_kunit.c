@@ -437,16 +437,16 @@ static void S21_free_tag_wakes_who_waits_for_one(struct kunit *test)
 	schm_sleep_on(&w->q->tag_wait, &sleeper);
 	drop_tag(w, tag[0]);
 	KUNIT_EXPECT_EQ(test, sleeper.woken, 1);
-	/* the last one: nothing to pass on */
+	/* who takes one wakes nobody */
 	tag[0] = take_tag(w, &req);
 	KUNIT_EXPECT_EQ(test, sleeper.woken, 1);
 	remove_wait_queue(&w->q->tag_wait, &sleeper.entry);
 	drop_tag(w, tag[0]);
 	drop_tag(w, tag[1]);
 	schm_sleep_on(&w->q->tag_wait, &sleeper);
-	/* there is another one: perhaps we took what he was woken for */
+	/* nor while there are others: passing on is for who has left the wait queue */
 	tag[0] = take_tag(w, &req);
-	KUNIT_EXPECT_EQ(test, sleeper.woken, 1);
+	KUNIT_EXPECT_EQ(test, sleeper.woken, 0);
 	remove_wait_queue(&w->q->tag_wait, &sleeper.entry);
 	drop_tag(w, tag[0]);
 	drop_tag(w, tag[2]);

@@ -4,8 +4,10 @@
  *
  *   setup	schemes: create, adopt, stop, destroy
  *   server	dispatch, step, run		reply	answers, one a request
+ *   files	dispatch and answers of operations on files and directories
  *   queue	rings and slots in memory, ENTER
  *   client	the other side			url	names of files
+ *   request	the client's operations on files and directories
  *
  * Threads. One thread at a time serves a queue: it alone takes submission
  * entries and writes a request's fields. Any thread may answer: the request's
@@ -41,6 +43,9 @@ struct scheme_req {
 	/* written by the serving thread before PENDING, then constant */
 	struct scheme_sqe	sqe;
 	struct scheme_call_header call;		/* CALL only */
+	/* GETDENTS, until its answer: bytes put, and more would not fit */
+	uint32_t		fill;
+	bool			full;
 	/* the provider's */
 	void			*user;
 };
@@ -121,6 +126,12 @@ static inline uint32_t req_index(const struct scheme_req *req)
 {
 	return (uint32_t)(req - req->queue->reqs);
 }
+
+/* From an entry to its callback: operations on one path, on two, and others. */
+void run_path(struct scheme_req *req);
+void run_paths(struct scheme_req *req);
+void run_getdents(struct scheme_req *req);
+void run_fcntl(struct scheme_req *req);
 
 /*
  * Split "name:path", "/scheme/name/path" or "/dev/scheme/name" into the name

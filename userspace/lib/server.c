@@ -138,8 +138,33 @@ static void (*const run_table[])(struct scheme_req *req) = {
 	[SCHEME_OP_CALL]	= run_call,
 	[SCHEME_OP_FSIZE]	= run_fsize,
 	[SCHEME_OP_FSYNC]	= run_fsync,
-	[SCHEME_OP_LAST]	= NULL,
+	[SCHEME_OP_STAT]	= run_path,
+	[SCHEME_OP_STATFS]	= run_path,
+	[SCHEME_OP_TRUNCATE]	= run_path,
+	[SCHEME_OP_UTIMENS]	= run_path,
+	[SCHEME_OP_CHMOD]	= run_path,
+	[SCHEME_OP_CHOWN]	= run_path,
+	[SCHEME_OP_PATH]	= run_path,
+	[SCHEME_OP_RENAME]	= run_paths,
+	[SCHEME_OP_LINK]	= run_paths,
+	[SCHEME_OP_UNLINK]	= run_path,
+	[SCHEME_OP_GETDENTS]	= run_getdents,
+	[SCHEME_OP_FCNTL]	= run_fcntl,
+	[SCHEME_OP_SYMLINK]	= run_paths,
+	[SCHEME_OP_READLINK]	= run_path,
+	[SCHEME_OP_MKDIR]	= run_path,
 };
+
+_Static_assert(sizeof(run_table) / sizeof(run_table[0]) == SCHEME_OP_LAST + 1,
+	       "an entry for every operation up to the last");
+
+/* Does the payload end with text, for which a NUL must have room? */
+static bool has_text(uint8_t opcode)
+{
+	return opcode == SCHEME_OP_OPEN || opcode == SCHEME_OP_DUP ||
+	       (opcode <= SCHEME_OP_LAST && (run_table[opcode] == run_path ||
+					     run_table[opcode] == run_paths));
+}
 
 static void run(struct scheme_req *req)
 {
@@ -189,8 +214,7 @@ static bool payload_ok(const struct scheme_queue *q,
 		       const struct scheme_sqe *sqe)
 {
 	uint64_t end = (uint64_t)q->depth * q->slot_size;
-	bool text = sqe->opcode == SCHEME_OP_OPEN ||
-		    sqe->opcode == SCHEME_OP_DUP;
+	bool text = has_text(sqe->opcode);
 
 	return sqe->addr <= end && sqe->len + (uint64_t)text <= end - sqe->addr;
 }

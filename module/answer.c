@@ -164,6 +164,24 @@ static bool answer_possible(const struct schm_req *req,
 		return cqe->result <= sqe->len;
 	case SCHEME_OP_CALL:
 		return cqe->extra <= sqe->aux;
+	case SCHEME_OP_STAT:
+		return cqe->result == sizeof(struct scheme_stat);
+	case SCHEME_OP_STATFS:
+		return cqe->result == sizeof(struct scheme_statfs);
+	case SCHEME_OP_PATH:
+	case SCHEME_OP_READLINK:
+		return cqe->result <= sqe->aux;
+	case SCHEME_OP_GETDENTS:
+		return cqe->result <= sqe->len;
+	case SCHEME_OP_TRUNCATE:
+	case SCHEME_OP_UTIMENS:
+	case SCHEME_OP_CHMOD:
+	case SCHEME_OP_CHOWN:
+	case SCHEME_OP_RENAME:
+	case SCHEME_OP_LINK:
+	case SCHEME_OP_SYMLINK:
+	case SCHEME_OP_UNLINK:
+	case SCHEME_OP_MKDIR:
 	case SCHEME_OP_FSYNC:
 		return !cqe->result;
 	default:

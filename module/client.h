@@ -4,8 +4,11 @@
 #define SCHM_CLIENT_H
 
 #include <linux/fs.h>
+#include <linux/poll.h>
 
 #include "schm.h"
+
+struct io_uring_cmd;
 
 /* Of the device node; its open() opens the root. */
 extern const struct file_operations schm_client_fops;
@@ -23,7 +26,36 @@ int schm_client_open_handle(struct schm_handle *base, struct schm_handle *h,
 /* Fit file's mode to what the provider said of h. */
 void schm_client_set_mode(struct file *file, const struct schm_handle *h);
 
-/* OPENAT, DUP and CALL. */
+/* May the calling process use this scheme at all? */
+bool schm_client_may_enter(const struct schm_scheme *s);
+
+int schm_client_release(struct inode *inode, struct file *file);
+ssize_t schm_client_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t schm_client_write_iter(struct kiocb *iocb, struct iov_iter *from);
+loff_t schm_client_llseek(struct file *file, loff_t offset, int whence);
+int schm_client_fsync(struct file *file, loff_t start, loff_t end, int datasync);
+__poll_t schm_client_poll(struct file *file, poll_table *wait);
+
+/* The commands, by ioctl and through io_uring: one table for both. */
 long schm_client_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+int schm_client_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+/* The one that needs most words. */
+long schm_client_request(struct file *file, void __user *argp);
+
+/* The file's handle, if it is a client's file, else NULL. */
+struct schm_handle *schm_client_handle(const struct file *file);
+
+/* A user's string without NUL inside; to be freed, or an ERR_PTR. */
+char *schm_client_string(u64 ptr, u32 len);
+
+/* What every client's file has, whatever opened it. */
+#define SCHM_CLIENT_FOPS				\
+	.owner		= THIS_MODULE,			\
+	.read_iter	= schm_client_read_iter,	\
+	.fsync		= schm_client_fsync,		\
+	.poll		= schm_client_poll,		\
+	.unlocked_ioctl	= schm_client_ioctl,		\
+	.compat_ioctl	= compat_ptr_ioctl,		\
+	.uring_cmd	= schm_client_uring_cmd
 
 #endif /* SCHM_CLIENT_H */

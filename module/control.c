@@ -18,6 +18,7 @@
 #include "scheme.h"
 
 #define FEATURES (SCHEME_F_URING_ENTER | SCHEME_F_BUSY_POLL | \
+		  SCHEME_F_SCHEMEFS | SCHEME_F_REQUEST | \
 		  (SCHM_CMD_CANCEL ? SCHEME_F_URING_CANCEL : 0))
 
 static long control_query(void __user *argp)
@@ -36,23 +37,6 @@ static long control_query(void __user *argp)
 	return copy_to_user(argp, &query, sizeof(query)) ? -EFAULT : 0;
 }
 
-/* [a-z][a-z0-9._+-]*, NUL-terminated, at most SCHEME_NAME_MAX bytes. */
-static bool name_valid(const char *name, size_t size)
-{
-	size_t i, len = strnlen(name, size);
-
-	if (!len || len > SCHEME_NAME_MAX)
-		return false;
-	for (i = 0; i < len; i++) {
-		if (name[i] >= 'a' && name[i] <= 'z')
-			continue;
-		if (!i || !((name[i] >= '0' && name[i] <= '9') ||
-			    strchr("._+-", name[i])))
-			return false;
-	}
-	return true;
-}
-
 static bool name_for_users(const char *name)
 {
 	return strstarts(name, SCHEME_USER_PREFIX) &&
@@ -62,7 +46,7 @@ static bool name_for_users(const char *name)
 static int config_name(struct schm_config *config,
 		       const struct scheme_create *arg)
 {
-	if (!name_valid(arg->name, sizeof(arg->name)))
+	if (!schm_name_valid(arg->name, sizeof(arg->name)))
 		return -EINVAL;
 	config->privileged = capable(CAP_SYS_ADMIN);
 	if (!config->privileged && !name_for_users(arg->name))
@@ -216,7 +200,7 @@ static long control_kill(void __user *argp)
 
 	if (copy_from_user(&arg, argp, sizeof(arg)))
 		return -EFAULT;
-	if (arg.flags || arg.reserved || !name_valid(arg.name, sizeof(arg.name)))
+	if (arg.flags || arg.reserved || !schm_name_valid(arg.name, sizeof(arg.name)))
 		return -EINVAL;
 	s = schm_registry_find_name(arg.name);
 	if (!s)

@@ -27,6 +27,7 @@ struct schm_handle *schm_handle_alloc(struct schm_scheme *s)
 	h->number = SCHEME_ROOT;
 	h->events = (__force u32)DEFAULT_POLLMASK;
 	init_waitqueue_head(&h->wait);
+	INIT_LIST_HEAD(&h->inode_node);
 	INIT_LIST_HEAD(&h->close.node);
 	h->close.kind = SCHM_ENTRY_CLOSE;
 

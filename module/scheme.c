@@ -7,12 +7,30 @@
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/user_namespace.h>
 
 #include "queue.h"
 
 static DEFINE_SPINLOCK(all_lock);
 static LIST_HEAD(all);		/* all_lock; from alloc to the last reference */
+
+/* [a-z][a-z0-9._+-]*, at most SCHEME_NAME_MAX bytes. */
+bool schm_name_valid(const char *name, size_t max)
+{
+	size_t i, len = strnlen(name, max);
+
+	if (!len || len > SCHEME_NAME_MAX)
+		return false;
+	for (i = 0; i < len; i++) {
+		if (name[i] >= 'a' && name[i] <= 'z')
+			continue;
+		if (!i || !((name[i] >= '0' && name[i] <= '9') ||
+			    strchr("._+-", name[i])))
+			return false;
+	}
+	return true;
+}
 
 /*
  * Dead schemes count until their memory is free, or a creator could gather
@@ -80,6 +98,7 @@ struct schm_scheme *schm_scheme_alloc(const struct schm_config *config)
 	kref_init(&s->ref);
 	s->config = *config;
 	s->creator = current_euid();
+	s->creator_gid = current_egid();
 	spin_lock_init(&s->lock);
 	hash_init(s->handles);
 	hash_init(s->users);

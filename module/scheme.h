@@ -55,6 +55,7 @@ struct schm_scheme {
 	struct kref		ref;
 	struct schm_config	config;
 	kuid_t			creator;
+	kgid_t			creator_gid;
 	struct pid_namespace	*pid_ns;	/* ids in entries are told in these */
 	struct user_namespace	*user_ns;
 	struct schm_queue	**queues;
@@ -97,6 +98,9 @@ static inline bool schm_scheme_alive(const struct schm_scheme *s)
 {
 	return READ_ONCE(s->state) == SCHM_ALIVE;
 }
+
+/* Is name, of at most max bytes, one that a scheme may have? */
+bool schm_name_valid(const char *name, size_t max);
 
 /* Make the calling thread group the owner. -ENODEV if the scheme is dead. */
 int schm_scheme_adopt(struct schm_scheme *s);

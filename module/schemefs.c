@@ -131,8 +131,6 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 {
 	struct inode *root;
 
-	sb->s_fs_info = fc->s_fs_info;
-	fc->s_fs_info = NULL;
 	sb->s_magic = SCHM_FS_MAGIC;
 	sb->s_maxbytes = MAX_LFS_FILESIZE;
 	sb->s_blocksize = PAGE_SIZE;

@@ -291,7 +291,8 @@ int scheme_query(const char *control, struct scheme_query *query);
 int scheme_kill(const char *control, const char *name);
 /*
  * Open "name:path", "/scheme/name/path" or "/dev/scheme/name"; returns an fd.
- * An empty path opens the node itself. flags and mode as for open(2).
+ * An empty path opens the node itself. "." and ".." are resolved by the letters
+ * and never leave the scheme. flags and mode as for open(2).
  * Errors: EINVAL not a scheme path; ENOENT no such scheme; else the provider's.
  */
 int scheme_open(const char *url, int flags, mode_t mode);

@@ -140,6 +140,9 @@ void run_fcntl(struct scheme_req *req);
 int url_split(const char *url, char name[SCHEME_NAME_MAX + 1],
 	      const char **path);
 
+/* Resolve "." and ".." and repeated slashes, in place. */
+void url_normalise(char *path);
+
 /* Open the control node. -ENOENT: no module. */
 int control_open(const char *control);
 /* ioctl(2) that returns -errno. */

@@ -396,83 +396,14 @@ static void on_readlink(struct scheme_req *req, uint64_t handle,
 		scheme_reply_bytes(req, s->node[node].data, s->node[node].size);
 }
 
-static int unlink_node(struct server *s, struct scheme_req *req, uint64_t dir,
-		       const char *path, bool is_dir)
-{
-	char last[NAME_BYTES];
-	struct name *name;
-	int at = tree_walk(s, dir, path, last);
-
-	if (at < 0)
-		return at;
-	name = tree_name_find(s, (unsigned int)at, last, strlen(last));
-	if (!name)
-		return -ENOENT;
-	if (scheme_req_ino(req) && scheme_req_ino(req) != name->to)
-		return -ESTALE;
-	if (is_dir != S_ISDIR(s->node[name->to].mode))
-		return is_dir ? -ENOTDIR : -EISDIR;
-	if (is_dir && !tree_dir_empty(s, name->to))
-		return -ENOTEMPTY;
-	tree_name_del(s, name);
-	return 0;
-}
-
 static void on_unlink(struct scheme_req *req, uint64_t dir, const char *path,
 		      uint32_t flags)
 {
 	struct server *s = server_of(req);
 
 	if (!faulty(s, req))
-		scheme_reply(req, unlink_node(s, req, dir, path,
+		scheme_reply(req, tree_unlink(s, req, dir, path,
 					      flags & SCHEME_UNLINK_DIR));
-}
-
-/* Is `dir` inside `node`, or that itself? */
-static bool inside(struct server *s, unsigned int dir, unsigned int node)
-{
-	while (dir != ROOT && dir != node)
-		dir = s->node[dir].parent;
-	return dir == node;
-}
-
-static int rename_node(struct server *s, struct scheme_req *req, uint64_t dir,
-		       const char *path, uint64_t dir2, const char *path2,
-		       uint32_t flags)
-{
-	char last[NAME_BYTES], last2[NAME_BYTES];
-	struct name *name, *name2;
-	int at = tree_walk(s, dir, path, last), at2 = tree_walk(s, dir2, path2, last2);
-	unsigned int node;
-
-	if (at < 0 || at2 < 0)
-		return at < 0 ? at : at2;
-	name = tree_name_find(s, (unsigned int)at, last, strlen(last));
-	name2 = tree_name_find(s, (unsigned int)at2, last2, strlen(last2));
-	if (!name || (flags & SCHEME_RENAME_EXCHANGE && !name2))
-		return -ENOENT;
-	if (scheme_req_ino(req) && scheme_req_ino(req) != name->to)
-		return -ESTALE;
-	if (name2 && flags & SCHEME_RENAME_NOREPLACE)
-		return -EEXIST;
-	if (inside(s, (unsigned int)at2, name->to))
-		return -EINVAL;
-	node = name->to;
-	if (flags & SCHEME_RENAME_EXCHANGE) {
-		name->to = name2->to;
-		name2->to = node;
-		return 0;
-	}
-	if (name2 && name2->to == node)
-		return 0;
-	if (name2 && S_ISDIR(s->node[name2->to].mode) && !tree_dir_empty(s, name2->to))
-		return -ENOTEMPTY;
-	if (name2)
-		tree_name_del(s, name2);
-	s->node[node].nlink++;
-	tree_name_del(s, name);
-	s->node[node].nlink--;
-	return tree_name_add(s, (unsigned int)at2, last2, node);
 }
 
 static void on_rename(struct scheme_req *req, uint64_t dir, const char *path,
@@ -481,7 +412,7 @@ static void on_rename(struct scheme_req *req, uint64_t dir, const char *path,
 	struct server *s = server_of(req);
 
 	if (!faulty(s, req))
-		scheme_reply(req, rename_node(s, req, dir, path, dir2, path2,
+		scheme_reply(req, tree_rename(s, req, dir, path, dir2, path2,
 					      flags));
 }
 

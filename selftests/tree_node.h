@@ -55,5 +55,10 @@ int tree_walk(struct server *s, uint64_t handle, const char *path,
 /* The object that handle and path name, or -errno. */
 int tree_find(struct server *s, struct scheme_req *req, uint64_t handle,
 	      const char *path);
+int tree_unlink(struct server *s, struct scheme_req *req, uint64_t dir,
+		const char *path, bool is_dir);
+int tree_rename(struct server *s, struct scheme_req *req, uint64_t dir,
+		const char *path, uint64_t dir2, const char *path2,
+		uint32_t flags);
 
 #endif /* SELFTESTS_TREE_NODE_H */

@@ -207,8 +207,8 @@ static void on_stat(struct scheme_req *req, uint64_t handle, const char *path)
 	}
 	st.mode = n->mode;
 	st.nlink = S_ISDIR(n->mode) ? 2 : n->nlink;
-	st.uid = n->uid;
-	st.gid = n->gid;
+	st.uid = s->state->lies_uid ? 0 : n->uid;
+	st.gid = s->state->lies_uid ? 0 : n->gid;
 	st.ino = (uint64_t)node;
 	st.generation = n->generation;
 	st.size = n->size;

@@ -26,6 +26,7 @@ struct tree_state {
 	int		fails_with;		/* every operation of fails_op */
 	int		fails_op;
 	unsigned int	entries;		/* most in one answer; 0: all that fit */
+	int		lies_uid;		/* STAT: everything is root's */
 	/* set by the provider */
 	unsigned int	seen[64];		/* requests by opcode */
 	unsigned int	open;			/* handles open now */

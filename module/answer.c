@@ -150,6 +150,17 @@ static bool answer_well_formed(const struct schm_req *req,
 	return !(cqe->flags & ~flags) && !(cqe->extra & ~extra);
 }
 
+/*
+ * Is it a Linux errno? The common numbering has two holes; one of them is
+ * Redox's EWOULDBLOCK, which a ported provider may have left in.
+ */
+static bool errno_exists(s64 err)
+{
+	if (EHWPOISON == 133 && (err == 41 || err == 58))
+		return false;
+	return err > 0 && err <= EHWPOISON;
+}
+
 /* Can the operation have had this result? */
 static bool answer_possible(const struct schm_req *req,
 			    const struct scheme_cqe *cqe)
@@ -157,7 +168,7 @@ static bool answer_possible(const struct schm_req *req,
 	const struct scheme_sqe *sqe = &req->entry.sqe;
 
 	if (cqe->result < 0)
-		return cqe->result >= -EHWPOISON;
+		return cqe->result >= -EHWPOISON && errno_exists(-cqe->result);
 	switch (sqe->opcode) {
 	case SCHEME_OP_READ:
 	case SCHEME_OP_WRITE:

@@ -228,6 +228,19 @@ TEST_F(request, S10_stat_and_statfs)
 	EXPECT_EQ(0, memcmp(&fs, &got_fs, sizeof(fs)));
 }
 
+TEST_F(request, X3_numbers_that_linux_does_not_have_are_eio)
+{
+	static const int numbers[] = { 41, 58, 134, 4096 };
+
+	self->r = on_path(SCHEME_OP_UNLINK, "x");
+	for (unsigned int i = 0; i < ARRAY_SIZE(numbers); i++) {
+		BEGIN(self->fd, SCHEME_IOC_REQUEST, &self->r);
+		ASSERT_EQ(0, queue_expect(self->q, &self->sqe, SCHEME_OP_UNLINK));
+		EXPECT_EQ(EPROTO, queue_answer(self->q, &self->sqe, -numbers[i]));
+		EXPECT_EQ(-EIO, END());
+	}
+}
+
 /* What a STAT may not say. */
 TEST_F(request, S10_an_answer_that_cannot_be_is_eio)
 {

@@ -166,13 +166,10 @@ static inline void schm_set_times(struct inode *inode, struct timespec64 atime,
 #ifdef SCHM_HAVE_INODE_TIMES
 	inode_set_atime_to_ts(inode, atime);
 	inode_set_mtime_to_ts(inode, mtime);
+	inode_set_ctime_to_ts(inode, ctime);
 #else
 	inode->i_atime = atime;
 	inode->i_mtime = mtime;
-#endif
-#ifdef SCHM_HAVE_INODE_CTIME
-	inode_set_ctime_to_ts(inode, ctime);
-#else
 	inode->i_ctime = ctime;
 #endif
 }

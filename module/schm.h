@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * redox_scheme: user-space daemons serve character devices.
+ * redox_scheme: user-space daemons serve character devices and directories.
  *
  * Layers; a file includes its own or lower ones only:
  *
- *   entry	control provider enter client client_cmd	user pointers, fops
- *   work	life transfer request answer handle	no fops
+ *   entry	control provider enter client* schemefs*	user pointers, fops
+ *   work	life transfer op request answer handle	no fops
  *   objects	scheme queue park memory registry node	references, lists
  *   base	limits compat
  *
@@ -14,12 +14,18 @@
  * Locking, outer to inner
  *
  *   io_uring ctx lock	not ours; may be held on entry to ->uring_cmd()
+ *   s_umount, i_rwsem	not ours; held on entry to most operations of schemefs,
+ *				and while a request waits for its answer
  *     names_lock	mutex	registry: the list of names, device_add and
  *				device_del. Taken by create and kill only
  *       queue->lock	spin	one queue: private ring indices, tags, request
  *				states, lists of entries, the parked command
  *         scheme->lock	spin	state, owner, table of handles, table of users
  *   all_lock		spin	the list of all schemes; alone
+ *   tops_lock		spin	schemefs: the list of schemes' root inodes;
+ *				i_lock inside, by igrab()
+ *   schm_inode->lock	spin	schemefs: attributes and open handles of an
+ *				inode; alone
  *           wait-queue locks	of handles, completions and queues; innermost
  *
  * All of it is taken in process context; no interrupt or timer comes here.
@@ -37,7 +43,11 @@
  *
  *   scheme	registry (until killed) · provider fds · queue fds · handles
  *   queue	its scheme; freed with it
- *   handle	its file · every request on it; the last one sends the CLOSE
+ *   handle	its file · every request on it; the last one sends the CLOSE.
+ *		A request of schemefs by path has one of its own, not open
+ *   inode	of schemefs: its dentry and files; holds its scheme. When a
+ *		scheme dies, its root's dentry is invalidated, and with it
+ *		all below that nobody uses
  *   request	the client that waits for it · its tag, from reserve to the
  *		answer or the scheme's death
  *

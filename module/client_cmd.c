@@ -237,9 +237,6 @@ int schm_client_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 
 	if (schm_cmd_is_cancel(issue_flags))
 		return 0;
-	/* older kernels refuse it themselves; from 7.1 on it is for us to say */
-	if (issue_flags & IO_URING_F_IOPOLL)
-		return -EOPNOTSUPP;
 	/* 16 bytes: there in a small submission entry, too */
 	BUILD_BUG_ON(sizeof(arg) > 16);
 	memcpy(&arg, schm_cmd_payload(cmd), sizeof(arg));

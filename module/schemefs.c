@@ -137,6 +137,7 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;
 	sb->s_op = &super_ops;
+	/* nothing is executed, whatever bits it has: that is nosuid as well */
 	sb->s_iflags |= SB_I_NODEV | SB_I_NOEXEC;
 	schm_set_d_op(sb, &schm_dentry_ops);
 	root = schm_inode_root(sb);
@@ -187,8 +188,6 @@ static int init_context(struct fs_context *fc)
 	if (!fc->s_fs_info)
 		return -ENOMEM;
 	fc->ops = &context_ops;
-	/* mount(8) and /proc/mounts say so, too */
-	fc->sb_flags |= SB_NOSUID | SB_NODEV | SB_NOEXEC;
 	return 0;
 }
 

@@ -94,8 +94,12 @@ void schm_inode_stale(struct inode *inode);
 /* May they be used without asking? */
 bool schm_inode_fresh(struct inode *inode);
 
-/* Some open handle of the object, a reference; or NULL. */
-struct schm_handle *schm_inode_handle(struct inode *inode);
+/*
+ * The open handle to reach dentry's object by, a reference; NULL: its path. One
+ * that somebody else has opened only where there is no path any more, since its
+ * opener's requests in flight are counted.
+ */
+struct schm_handle *schm_inode_handle(struct dentry *dentry);
 /* Ask for the attributes of what dentry stands for. */
 int schm_inode_refresh(struct dentry *dentry);
 
@@ -110,6 +114,11 @@ int schm_inode_setattr(struct schm_idmap *idmap, struct dentry *dentry,
 
 /* ---- requests by path ----------------------------------------------------- */
 
+/*
+ * Does the dentry's place still exist? One that has been unlinked, or is below
+ * a directory that has been invalidated, may have a successor of the same name.
+ */
+bool schm_path_in_place(struct dentry *dentry);
 /*
  * Send op about what dentry stands for, and give it a deadline. An object that
  * was there and is no more is -ESTALE.

@@ -301,18 +301,21 @@ bool schm_inode_fresh(struct inode *inode)
 		time_before(jiffies, READ_ONCE(info->fresh_until)));
 }
 
-struct schm_handle *schm_inode_handle(struct inode *inode)
+struct schm_handle *schm_inode_handle(struct dentry *dentry)
 {
-	struct schm_inode *info = schm_inode(inode);
-	struct schm_handle *h;
+	struct schm_inode *info = schm_inode(d_inode(dentry));
+	struct schm_handle *h, *found = NULL;
+	bool any = !schm_path_in_place(dentry);
 
 	spin_lock(&info->lock);
-	h = list_first_entry_or_null(&info->handles, struct schm_handle,
-				     inode_node);
-	if (h)
-		schm_handle_get(h);
+	list_for_each_entry(h, &info->handles, inode_node) {
+		if (any || uid_eq(h->user->uid, current_euid())) {
+			found = schm_handle_get(h);
+			break;
+		}
+	}
 	spin_unlock(&info->lock);
-	return h;
+	return found;
 }
 
 /* By the handle of an open file: it is this object, whatever became of its name. */
@@ -339,7 +342,7 @@ int schm_inode_refresh(struct dentry *dentry)
 	struct scheme_stat st;
 	s64 ret;
 
-	h = schm_inode_handle(inode);
+	h = schm_inode_handle(dentry);
 	if (h) {
 		ret = refresh_open(h, &st);
 		schm_handle_put(h);
@@ -505,7 +508,7 @@ int schm_inode_setattr(struct schm_idmap *idmap, struct dentry *dentry,
 	ret = setattr_prepare(idmap, dentry, attr);
 	if (ret)
 		return ret;
-	h = schm_inode_handle(inode);
+	h = schm_inode_handle(dentry);
 	ret = setattr_all(dentry, h, attr);
 	if (h)
 		schm_handle_put(h);

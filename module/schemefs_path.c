@@ -18,11 +18,7 @@ struct path_buf {
 	const char	*path;		/* from the root of the scheme */
 };
 
-/*
- * Does the dentry's place still exist? One that has been unlinked, or is below
- * a directory that has been invalidated, may have a successor of the same name.
- */
-static bool dentry_in_place(struct dentry *dentry)
+bool schm_path_in_place(struct dentry *dentry)
 {
 	bool in_place = true;
 
@@ -42,7 +38,7 @@ static int inner_get(struct path_buf *pb, struct dentry *dentry)
 {
 	char *path;
 
-	if (!dentry_in_place(dentry))
+	if (!schm_path_in_place(dentry))
 		return -ESTALE;
 	pb->buf = kmalloc(BUF_SIZE, GFP_KERNEL);
 	if (!pb->buf)
@@ -68,16 +64,20 @@ static struct schm_scheme *dentry_scheme(struct dentry *dentry)
 	return schm_inode(inode)->scheme;
 }
 
+/* First of all, and before a name is found to have gone with its scheme. */
+static int may_ask(const struct schm_scheme *s)
+{
+	if (!schm_client_may_enter(s))
+		return -EACCES;
+	return schm_scheme_alive(s) ? 0 : -ENODEV;
+}
+
 /* With everything but the handle in place. */
 static s64 op_run(struct schm_scheme *s, struct schm_op *op, bool bounded)
 {
 	struct schm_handle *h;
 	s64 ret;
 
-	if (!schm_client_may_enter(s))
-		return -EACCES;
-	if (!schm_scheme_alive(s))
-		return -ENODEV;
 	/* of the caller, whose requests in flight are counted */
 	h = schm_handle_alloc(s);
 	if (IS_ERR(h))
@@ -96,7 +96,9 @@ static s64 op_by_name(struct dentry *dentry, struct schm_op *op, bool bounded)
 	struct path_buf pb = {};
 	s64 ret;
 
-	ret = inner_get(&pb, dentry);
+	ret = may_ask(dentry_scheme(dentry));
+	if (!ret)
+		ret = inner_get(&pb, dentry);
 	if (!ret) {
 		op->path = pb.path;
 		op->path_len = strlen(pb.path);
@@ -132,7 +134,9 @@ s64 schm_path_op_text(const char *text, struct dentry *second, struct schm_op *o
 	struct path_buf pb = {};
 	s64 ret;
 
-	ret = inner_get(&pb, second);
+	ret = may_ask(dentry_scheme(second));
+	if (!ret)
+		ret = inner_get(&pb, second);
 	if (!ret) {
 		op->path = text;
 		op->path_len = strlen(text);
@@ -154,7 +158,9 @@ s64 schm_path_op_two(struct dentry *dentry, struct dentry *second,
 	if (dentry_scheme(dentry) != dentry_scheme(second))
 		return -EXDEV;
 	op->offset = d_inode(dentry)->i_ino;
-	ret = inner_get(&pb, dentry);
+	ret = may_ask(dentry_scheme(dentry));
+	if (!ret)
+		ret = inner_get(&pb, dentry);
 	if (!ret)
 		ret = schm_path_op_text(pb.path, second, op);
 	inner_put(&pb);

@@ -404,7 +404,8 @@ struct scheme_request {
  * of the completion is what the ioctl would return, or a negative errno. A
  * command runs in a worker thread of io_uring, with the submitter's rights and
  * a deadline of 30 s unless the scheme has another. The struct must stay where
- * it is until the completion. EOPNOTSUPP on a ring with IOPOLL.
+ * it is until the completion. Kernels before 7.1 answer EOPNOTSUPP on a ring
+ * with IOPOLL.
  */
 struct scheme_command {
 	__u64	arg;

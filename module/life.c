@@ -31,17 +31,16 @@ static void wake_users(struct schm_scheme *s)
 	spin_unlock(&s->lock);
 }
 
-static void (*stop_hook)(void);
+static void (*stop_hook)(void);	/* set while there are no schemes */
 
 void schm_scheme_on_stop(void (*fn)(void))
 {
-	WRITE_ONCE(stop_hook, fn);
+	stop_hook = fn;
 }
 
 /* No new opens, no more requests. False: somebody else has done it. */
 static bool scheme_stop(struct schm_scheme *s)
 {
-	void (*hook)(void) = READ_ONCE(stop_hook);
 	unsigned int i;
 	bool first;
 
@@ -57,8 +56,8 @@ static bool scheme_stop(struct schm_scheme *s)
 		schm_queue_fail(s->queues[i], SCHEME_RING_DEAD);
 	wake_users(s);
 	schm_handles_wake(s);
-	if (hook)
-		hook();
+	if (stop_hook)
+		stop_hook();
 	return true;
 }
 

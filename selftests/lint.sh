@@ -19,19 +19,6 @@ seeds=selftests/lint
 out=$BUILD/lint
 mkdir -p "$out"
 
-# result NAME: by what is in the log, which is empty when all is well.
-result() {
-	if [ -s "$log" ]; then
-		echo "not ok - $1"
-		sed 's/^/# /' "$log"
-		failed=$((failed + 1))
-	else
-		echo "ok - $1"
-		passed=$((passed + 1))
-	fi
-	: >"$log"
-}
-
 # missing TOOL NAME: a failure called NAME if it is.
 missing() {
 	command -v "$1" >/dev/null && return 1

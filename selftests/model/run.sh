@@ -16,18 +16,6 @@ passed=0 failed=0 skipped=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# result NAME: by what is in the log, which is empty when all is well.
-result() {
-	if [ -s "$log" ]; then
-		echo "not ok - $1"
-		sed 's/^/# /' "$log"
-		failed=$((failed + 1))
-	else
-		echo "ok - $1"
-		passed=$((passed + 1))
-	fi
-}
-
 skip() {
 	echo "ok - $1 # SKIP $2"
 	skipped=$((skipped + 1))

@@ -65,3 +65,17 @@ attempt() {
 	# shellcheck disable=SC2034 # for the caller
 	ATTEMPT=$status
 }
+
+# result NAME: a test's line of TAP, by what is in the file $log, which is empty when all is
+# well, and is emptied. Counts in $passed and $failed.
+result() {
+	if [ -s "$log" ]; then
+		echo "not ok - $1"
+		sed 's/^/# /' "$log"
+		failed=$((failed + 1))
+	else
+		echo "ok - $1"
+		passed=$((passed + 1))
+	fi
+	: >"$log"
+}

@@ -69,6 +69,7 @@ attempt() {
 # result NAME: a test's line of TAP, by what is in the file $log, which is empty when all is
 # well, and is emptied. Counts in $passed and $failed.
 result() {
+	# shellcheck disable=SC2154 # the caller's
 	if [ -s "$log" ]; then
 		echo "not ok - $1"
 		sed 's/^/# /' "$log"

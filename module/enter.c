@@ -12,6 +12,7 @@
 
 #include <linux/file.h>
 #include <linux/jiffies.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "answer.h"
@@ -51,10 +52,14 @@ static int enter_wait(struct schm_queue *q, const struct scheme_enter *arg)
 	left = wait_event_interruptible_timeout(q->sq_wait,
 				schm_queue_ready(q) >= arg->min_wait ||
 				!schm_queue_usable(q), left);
-	/* nothing is lost: the entries stay on the ring */
-	if (left < 0)
-		return -EINTR;
-	return enter_result(q);
+	if (left >= 0)
+		return enter_result(q);
+	/*
+	 * Nothing is lost: the entries stay on the ring. Task work of io_uring
+	 * interrupts as a signal does, but is none: run it and wait on, unless a
+	 * handler comes to run after all.
+	 */
+	return task_sigpending(current) ? -EINTR : -ERESTARTNOHAND;
 }
 
 long schm_enter_ioctl(struct schm_queue *q, void __user *argp)

@@ -405,6 +405,49 @@ TEST(S20_exec_of_a_provider_with_a_parked_enter_ends_the_scheme)
 	child_reap(pid);
 }
 
+/* First io_uring gets something to do in the thread that waits, then a request comes. */
+static int write_then_open(void *arg)
+{
+	const int *pipe_fd = arg;
+
+	sleep_ms(100);
+	if (write(*pipe_fd, "x", 1) != 1)
+		return 1;
+	sleep_ms(200);
+	return open_errno(NODE, O_RDWR) == -EACCES ? 0 : 2;
+}
+
+TEST(S28_what_io_uring_does_in_the_thread_does_not_end_its_wait)
+{
+	struct io_uring_sqe *entry;
+	struct io_uring ring;
+	struct scheme_sqe sqe;
+	struct provider p;
+	int pipe_fd[2];
+	char byte;
+	pid_t pid;
+
+	ASSERT_EQ(0, provider_begin(&p, NAME));
+	ASSERT_EQ(0, uring_begin(&ring, 0));
+	ASSERT_EQ(0, pipe(pipe_fd));
+	entry = io_uring_get_sqe(&ring);
+	io_uring_prep_read(entry, pipe_fd[0], &byte, 1, 0);
+	entry->user_data = 1;
+	ASSERT_EQ(1, io_uring_submit(&ring));
+	pid = child_start(write_then_open, &pipe_fd[1]);
+	ASSERT_EQ(1, queue_enter(&p.q[0], 1, 0));
+	/* it was done meanwhile */
+	EXPECT_EQ(1, uring_wait_ms(&ring, 1, 0));
+	ASSERT_TRUE(queue_pop(&p.q[0], &sqe));
+	queue_post_value(&p.q[0], sqe.user_data, -EACCES);
+	EXPECT_EQ(0, queue_enter(&p.q[0], 0, 0));
+	EXPECT_EQ(0, child_result(pid));
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+	io_uring_queue_exit(&ring);
+	provider_end(&p);
+}
+
 TEST(S28_an_inherited_descriptor_does_not_end_the_parents_enter)
 {
 	struct io_uring ring;

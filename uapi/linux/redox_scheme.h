@@ -253,6 +253,8 @@ struct scheme_stats {
  * Takes every entry posted on the completion ring, then waits. Returns the
  * number of entries that wait in the submission ring; fewer than min_wait after
  * the timeout, or, for a command without SCHEME_F_URING_CANCEL, after a minute.
+ * What io_uring has to do in the waiting thread does not end the wait, but starts
+ * its timeout anew.
  * As an io_uring command cmd_op is SCHEME_IOC_ENTER and this struct is the 16
  * bytes of command.
  *

@@ -12,7 +12,7 @@ override BUILD := $(B)
 export BUILD
 
 # KERNEL= restricts to one kernel, TEST= to some tests.
-KERNELS	:= $(or $(KERNEL),6.1 6.12 7.3)
+KERNELS	:= $(or $(KERNEL),6.1 6.12 7.3 debug)
 # The debug kernel takes no part where a stock kernel is the point.
 STOCK	:= $(filter-out debug,$(KERNELS))
 ONE	:= $(or $(KERNEL),6.1)
@@ -164,6 +164,11 @@ vm-ready: userspace
 .PHONY: vm-shell
 vm-shell: vm-ready	## a prompt in a VM with the module loaded (KERNEL=)
 	@$(VM)/run.sh --kernel $(ONE) --shell $(VMARGS)
+
+.PHONY: soak
+soak: vm-ready tests	## 100,000 rounds of what 'make check' does 10,000 of, in a VM (KERNEL=)
+	+@$(MAKE) --no-print-directory stage
+	@$(VM)/run.sh --kernel $(ONE) --leaks --script $(VM)/soak.sh --timeout 15000
 
 .PHONY: demo
 demo:	## a USB stick served by a daemon, in a VM; from nothing in a few minutes

@@ -2,16 +2,10 @@
 /* The provider's side of a request: answers, events, and the end of it all. */
 #include "answer.h"
 
-#include <linux/poll.h>
-
 #include "handle.h"
 #include "request.h"
 #include "scheme.h"
-
-#define EVENT_MASK ((__force u32)(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | \
-				  EPOLLHUP | EPOLLRDNORM | EPOLLRDBAND |     \
-				  EPOLLWRNORM | EPOLLWRBAND | EPOLLMSG |     \
-				  EPOLLRDHUP))
+#include "ticket.h"
 
 /* Answers taken in one go under the lock. */
 #define TAKE_BATCH	32
@@ -51,6 +45,9 @@ static void late_entry(struct schm_entry *entry, struct schm_late *late)
 	if (entry->kind == SCHM_ENTRY_CANCEL)
 		schm_req_unref(container_of(entry, struct schm_req, cancel),
 			       late);
+	else if (entry->kind == SCHM_ENTRY_MUNMAP)
+		schm_map_gone(container_of(entry, struct schm_handle, map.entry),
+			      late);
 	else
 		schm_handle_free(container_of(entry, struct schm_handle, close));
 }
@@ -143,7 +140,7 @@ static bool answer_well_formed(const struct schm_req *req,
 	if (opens(req)) {
 		flags = SCHEME_CQE_F_POSITIONED | SCHEME_CQE_F_EVENTS;
 		if (cqe->flags & SCHEME_CQE_F_EVENTS)
-			extra = EVENT_MASK;
+			extra = SCHM_EVENT_MASK;
 	} else if (req->entry.sqe.opcode == SCHEME_OP_CALL) {
 		extra = U64_MAX;
 	}
@@ -165,10 +162,23 @@ static bool answer_possible(const struct schm_req *req,
 	case SCHEME_OP_CALL:
 		return cqe->extra <= sqe->aux;
 	case SCHEME_OP_FSYNC:
+	case SCHEME_OP_MMAP_PREP:
 		return !cqe->result;
+	case SCHEME_OP_RECVFD:
+		/* only a file will do */
+		return false;
 	default:
 		return true;
 	}
+}
+
+static void req_finish_locked(struct schm_req *req, s64 result,
+			      struct schm_late *late)
+{
+	if (req->state == SCHM_REQ_ABANDONED)
+		req_end_abandoned_locked(req, late);
+	else
+		schm_req_end_locked(req, result, late);
 }
 
 static void req_answer_locked(struct schm_req *req, const struct scheme_cqe *cqe,
@@ -177,14 +187,12 @@ static void req_answer_locked(struct schm_req *req, const struct scheme_cqe *cqe
 	req->extra = cqe->extra;
 	if (possible && opens(req) && cqe->result >= 0)
 		schm_handle_open(req->opens, req->queue, cqe);
-	if (req->state == SCHM_REQ_ABANDONED)
-		req_end_abandoned_locked(req, late);
-	else
-		schm_req_end_locked(req, possible ? cqe->result : -EIO, late);
+	if (possible && cqe->result >= 0)
+		schm_ticket_commit_locked(req);
+	req_finish_locked(req, possible ? cqe->result : -EIO, late);
 }
 
-/* Returns the request that this answer is for, or why there is none. */
-static struct schm_req *answer_find_locked(struct schm_queue *q, u64 tag)
+struct schm_req *schm_answer_find_locked(struct schm_queue *q, u64 tag)
 {
 	struct schm_req *req;
 	u32 index = (u32)tag;
@@ -208,7 +216,7 @@ static struct schm_req *answer_find_locked(struct schm_queue *q, u64 tag)
 static int take_value_locked(struct schm_queue *q, const struct scheme_cqe *cqe,
 			     struct schm_late *late)
 {
-	struct schm_req *req = answer_find_locked(q, cqe->user_data);
+	struct schm_req *req = schm_answer_find_locked(q, cqe->user_data);
 	bool possible;
 
 	if (IS_ERR(req))
@@ -222,9 +230,30 @@ static int take_value_locked(struct schm_queue *q, const struct scheme_cqe *cqe,
 	return possible ? 0 : -EPROTO;
 }
 
+/* The answer is a file of the provider's, which the ticket stands for. */
+static int take_file_locked(struct schm_queue *q, const struct scheme_cqe *cqe,
+			    struct schm_late *late)
+{
+	struct schm_req *req = schm_answer_find_locked(q, cqe->user_data);
+	int result = 0;
+
+	if (IS_ERR(req))
+		return PTR_ERR(req);
+	if (!schm_ticket_possible(req) || cqe->flags || cqe->result)
+		return -EINVAL;
+	if (!req->takes_file)
+		result = -EOPNOTSUPP;
+	else if (!schm_ticket_grant_locked(req, cqe->extra))
+		return -EBADF;
+	q->stats.answers++;
+	q->stats.bad_results += !!result;
+	req_finish_locked(req, result, late);
+	return result;
+}
+
 static int take_event_locked(struct schm_queue *q, const struct scheme_cqe *cqe)
 {
-	if (cqe->flags || cqe->extra || (u64)cqe->result & ~(u64)EVENT_MASK)
+	if (cqe->flags || cqe->extra || (u64)cqe->result & ~(u64)SCHM_EVENT_MASK)
 		return -EINVAL;
 	q->stats.events++;
 	if (!schm_handles_event(q->scheme, cqe->user_data, cqe->result))
@@ -243,9 +272,12 @@ static int take_locked(struct schm_queue *q, const struct scheme_cqe *cqe,
 		return take_event_locked(q, cqe);
 	else if (cqe->kind == SCHEME_CQE_VALUE)
 		status = take_value_locked(q, cqe, late);
+	else if (cqe->kind == SCHEME_CQE_NEW_FD)
+		status = take_file_locked(q, cqe, late);
 	else
 		status = -EINVAL;
-	if (status && status != -EPROTO)
+	/* with these two the request has ended */
+	if (status && status != -EPROTO && status != -EOPNOTSUPP)
 		q->stats.refused++;
 	return status;
 }

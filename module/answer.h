@@ -16,6 +16,9 @@ void schm_answers_take(struct schm_queue *q);
 /* For a spinning client: the same, if there are any and nobody else is at it. */
 void schm_answers_poll(struct schm_queue *q);
 
+/* The unanswered request with this tag: -EBADF there is none; -EALREADY. */
+struct schm_req *schm_answer_find_locked(struct schm_queue *q, u64 tag);
+
 /* Move a request to DONE and wake its client. */
 void schm_req_end_locked(struct schm_req *req, s64 result,
 			 struct schm_late *late);

@@ -4,7 +4,6 @@
 
 #include <linux/cred.h>
 #include <linux/module.h>
-#include <linux/poll.h>
 
 #include "handle.h"
 #include "registry.h"
@@ -30,7 +29,7 @@ static bool client_may_enter(const struct schm_scheme *s)
 int schm_client_open_handle(struct schm_handle *base, struct schm_handle *h,
 			    const struct file *file,
 			    const struct scheme_sqe *op, const void *payload,
-			    u32 len)
+			    u32 len, struct file **got)
 {
 	bool nowait = file->f_flags & O_NONBLOCK;
 	struct schm_req *req;
@@ -40,6 +39,7 @@ int schm_client_open_handle(struct schm_handle *base, struct schm_handle *h,
 	if (!req)
 		return -ENOMEM;
 	req->opens = schm_handle_get(h);
+	req->takes_file = got;
 	req->entry.sqe.op_flags = op->op_flags;
 	req->entry.sqe.aux = op->aux;
 	ret = schm_req_reserve(req, nowait);
@@ -47,6 +47,8 @@ int schm_client_open_handle(struct schm_handle *base, struct schm_handle *h,
 		memcpy(req->slot, payload, len);
 		ret = schm_req_call(req, len);
 	}
+	if (ret >= 0 && got)
+		*got = schm_ticket_take(req);
 	schm_req_put(req);
 	return ret < 0 ? ret : 0;
 }
@@ -72,7 +74,7 @@ static int client_open_root(struct schm_handle *h, const struct file *file)
 		.op_flags = file->f_flags & ~(O_CLOEXEC | O_LARGEFILE),
 	};
 
-	return schm_client_open_handle(h, h, file, &op, "", 0);
+	return schm_client_open_handle(h, h, file, &op, "", 0, NULL);
 }
 
 static int client_open(struct inode *inode, struct file *file)
@@ -115,7 +117,10 @@ out_put_scheme:
 
 static int client_release(struct inode *inode, struct file *file)
 {
-	schm_handle_put(file->private_data);
+	struct schm_handle *h = file->private_data;
+
+	schm_source_end(&h->source);
+	schm_handle_put(h);
 	return 0;
 }
 
@@ -191,16 +196,6 @@ static int client_fsync(struct file *file, loff_t start, loff_t end,
 			     datasync ? SCHEME_FSYNC_DATA : 0);
 }
 
-static __poll_t client_poll(struct file *file, poll_table *wait)
-{
-	struct schm_handle *h = file->private_data;
-
-	poll_wait(file, &h->wait, wait);
-	if (!schm_scheme_alive(h->scheme))
-		return EPOLLERR | EPOLLHUP;
-	return (__force __poll_t)READ_ONCE(h->events);
-}
-
 #define CLIENT_FOPS				\
 	.owner		= THIS_MODULE,		\
 	.release	= client_release,	\
@@ -208,7 +203,8 @@ static __poll_t client_poll(struct file *file, poll_table *wait)
 	.write_iter	= client_write_iter,	\
 	.llseek		= client_llseek,	\
 	.fsync		= client_fsync,		\
-	.poll		= client_poll,		\
+	.poll		= schm_handle_poll,	\
+	.mmap		= schm_client_mmap,	\
 	.unlocked_ioctl	= schm_client_ioctl,	\
 	.compat_ioctl	= compat_ptr_ioctl
 

@@ -14,16 +14,29 @@ extern const struct file_operations schm_client_anon_fops;
 
 /*
  * Send an OPEN or DUP on base with len bytes at payload, and let its answer
- * open h. file tells whose ids count.
+ * open h. file tells whose ids count. got, if not NULL: the answer may also be
+ * a file of the provider's; the caller gets a reference and h stays closed.
  */
 int schm_client_open_handle(struct schm_handle *base, struct schm_handle *h,
 			    const struct file *file,
 			    const struct scheme_sqe *op, const void *payload,
-			    u32 len);
+			    u32 len, struct file **got);
 /* Fit file's mode to what the provider said of h. */
 void schm_client_set_mode(struct file *file, const struct schm_handle *h);
 
-/* OPENAT, DUP and CALL. */
+/* A user's string without NUL inside; to be freed, or an ERR_PTR. */
+char *schm_client_string(u64 ptr, u32 len);
+/* A new descriptor for a provider's file, whose reference goes. flags: O_CLOEXEC. */
+int schm_client_install(struct file *file, unsigned int flags);
+
+int schm_client_mmap(struct file *file, struct vm_area_struct *vma);
+
+/* The commands of files of their own. */
+long schm_client_sendfd(struct file *file, void __user *argp);
+long schm_client_recvfd(struct file *file, void __user *argp);
+long schm_client_mmap_prep(struct file *file, void __user *argp);
+
+/* All commands. */
 long schm_client_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 #endif /* SCHM_CLIENT_H */

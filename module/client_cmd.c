@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The commands of a client's file: OPENAT, DUP and CALL. */
+/* The commands of a client's file; OPENAT, DUP and CALL. */
 #include "client.h"
 
 #include <linux/anon_inodes.h>
@@ -20,8 +20,7 @@
 /* those that the file keeps, for F_GETFL and the transfers */
 #define KEPT_FLAGS	(O_APPEND | O_SYNC | O_DSYNC)
 
-/* A user's string without NUL inside; to be freed, or an ERR_PTR. */
-static char *string_from_user(u64 ptr, u32 len)
+char *schm_client_string(u64 ptr, u32 len)
 {
 	char *string;
 
@@ -37,14 +36,15 @@ static char *string_from_user(u64 ptr, u32 len)
 
 /*
  * Open what op and string say below base, as a new descriptor. The file is
- * made first, so that nothing can fail once the provider has opened the object.
+ * made first, so that nothing can fail once the provider has opened the object;
+ * it goes again when the provider answers with a file of its own.
  */
 static int open_fd(struct file *base, const struct scheme_sqe *op,
 		   const char *string, u32 len, int flags)
 {
 	struct schm_handle *from = base->private_data;
+	struct file *file, *got = NULL;
 	struct schm_handle *h;
-	struct file *file;
 	int fd, ret;
 
 	h = schm_handle_alloc(from->scheme);
@@ -59,24 +59,24 @@ static int open_fd(struct file *base, const struct scheme_sqe *op,
 	if (IS_ERR(file)) {
 		schm_handle_put(h);
 		ret = PTR_ERR(file);
-		goto err_put_fd;
+		goto out_put_fd;
 	}
 	/* from here on the file owns h */
 	file->f_flags |= flags & KEPT_FLAGS;
 	file->f_iocb_flags = iocb_flags(file);
 	h->may = file->f_mode & (FMODE_READ | FMODE_WRITE);
-	ret = schm_client_open_handle(from, h, file, op, string, len);
-	if (ret)
-		goto err_put_file;
+	ret = schm_client_open_handle(from, h, file, op, string, len, &got);
+	if (ret || got)
+		goto out_put_file;
 	schm_client_set_mode(file, h);
 	fd_install(fd, file);
 	return fd;
 
-err_put_file:
+out_put_file:
 	fput(file);
-err_put_fd:
+out_put_fd:
 	put_unused_fd(fd);
-	return ret;
+	return got ? schm_client_install(got, flags) : ret;
 }
 
 /* What these flags need must not exceed what the descriptor may. */
@@ -105,7 +105,7 @@ static long client_openat(struct file *file, void __user *argp)
 	ret = openat_check_access(file->private_data, arg.flags);
 	if (ret)
 		return ret;
-	path = string_from_user(arg.path, arg.path_len);
+	path = schm_client_string(arg.path, arg.path_len);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	op.op_flags = arg.flags & ~(O_CLOEXEC | O_LARGEFILE);
@@ -126,7 +126,7 @@ static long client_dup(struct file *file, void __user *argp)
 		return -EFAULT;
 	if (arg.flags & ~DUP_FLAGS)
 		return -EINVAL;
-	name = string_from_user(arg.name, arg.name_len);
+	name = schm_client_string(arg.name, arg.name_len);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	arg.flags |= file->f_flags & O_ACCMODE;
@@ -211,6 +211,12 @@ long schm_client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return h->open ? client_dup(file, argp) : -EBADF;
 	case SCHEME_IOC_CALL:
 		return h->open ? client_call(file, argp) : -EBADF;
+	case SCHEME_IOC_SENDFD:
+		return h->open ? schm_client_sendfd(file, argp) : -EBADF;
+	case SCHEME_IOC_RECVFD:
+		return h->open ? schm_client_recvfd(file, argp) : -EBADF;
+	case SCHEME_IOC_MMAP_PREP:
+		return h->open ? schm_client_mmap_prep(file, argp) : -EBADF;
 	default:
 		return -ENOTTY;
 	}

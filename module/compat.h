@@ -7,6 +7,8 @@
 #define SCHM_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/io_uring.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -119,6 +121,26 @@ static inline void schm_vm_flags_clear(struct vm_area_struct *vma,
 	vm_flags_clear(vma, flags);
 #else
 	vma->vm_flags &= ~flags;
+#endif
+}
+
+/* A new descriptor of the calling process, which takes a reference of its own. */
+static inline int schm_receive_fd(struct file *file, unsigned int flags)
+{
+#ifdef SCHM_HAVE_RECEIVE_FD_UFD
+	return receive_fd(file, NULL, flags);
+#else
+	return receive_fd(file, flags);
+#endif
+}
+
+/* Have file, which need not be vma's, make a mapping of it. */
+static inline int schm_vfs_mmap(struct file *file, struct vm_area_struct *vma)
+{
+#ifdef SCHM_HAVE_VFS_MMAP
+	return vfs_mmap(file, vma);
+#else
+	return call_mmap(file, vma);
 #endif
 }
 

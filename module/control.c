@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "config.h"
+#include "event.h"
 #include "life.h"
 #include "limits.h"
 #include "provider.h"
@@ -17,6 +18,7 @@
 #include "scheme.h"
 
 #define FEATURES (SCHEME_F_URING_ENTER | SCHEME_F_BUSY_POLL | \
+		  SCHEME_F_EVENTS | \
 		  (SCHM_CMD_CANCEL ? SCHEME_F_URING_CANCEL : 0))
 
 static long control_query(void __user *argp)
@@ -41,6 +43,8 @@ static int add_name(struct schm_scheme *s)
 	struct schm_scheme *holder;
 	int ret;
 
+	if (!strcmp(s->config.name, SCHM_EVENT_NAME))
+		return -EEXIST;
 	ret = schm_registry_add(s);
 	if (ret != -EEXIST)
 		return ret;

@@ -26,9 +26,11 @@ struct schm_handle *schm_handle_alloc(struct schm_scheme *s)
 	h->opener = get_pid(task_tgid(current));
 	h->number = SCHEME_ROOT;
 	h->events = (__force u32)DEFAULT_POLLMASK;
+	schm_source_init(&h->source, &s->lock, false);
 	init_waitqueue_head(&h->wait);
 	INIT_LIST_HEAD(&h->close.node);
 	h->close.kind = SCHM_ENTRY_CLOSE;
+	schm_map_init(&h->map);
 
 	spin_lock(&s->lock);
 	hash_add(s->handles, &h->node, h->number);
@@ -40,6 +42,7 @@ void schm_handle_free(struct schm_handle *h)
 {
 	struct schm_scheme *s = h->scheme;
 
+	schm_map_exit(&h->map);
 	put_pid(h->opener);
 	schm_user_put(h->user);
 	kfree(h);
@@ -47,32 +50,30 @@ void schm_handle_free(struct schm_handle *h)
 }
 
 /*
- * The CLOSE goes where the OPEN was answered, so that no queue gathers more of
- * them than it has handles open, however slowly it is served.
+ * What is told of a handle goes where its OPEN was answered: in order, and so
+ * that no queue gathers more of it than it has handles open, however slowly it
+ * is served.
  */
-static struct schm_queue *handle_close_queue(const struct schm_handle *h)
+static struct schm_queue *handle_home(const struct schm_handle *h)
 {
 	return schm_queue_usable(h->home) ? h->home : schm_scheme_pick(h->scheme);
 }
 
-/* Tell the provider; returns true if the handle still belongs to the caller. */
-static bool handle_send_close(struct schm_handle *h, struct schm_late *late)
+bool schm_handle_send(struct schm_handle *h, struct schm_entry *entry,
+		      struct schm_late *late)
 {
 	struct schm_scheme *s = h->scheme;
 	struct schm_queue *q;
 	bool sent = false, ours = true;
 	struct schm_late mine = SCHM_LATE_INIT(mine);
 
-	h->close.sqe.opcode = SCHEME_OP_CLOSE;
-	h->close.sqe.flags = SCHEME_SQE_ONEWAY;
-	h->close.sqe.handle = h->number;
 	/* an entry that has to wait takes h, and h its scheme, from under us */
 	schm_scheme_get(s);
-	while (!sent && (q = handle_close_queue(h))) {
+	while (!sent && (q = handle_home(h))) {
 		spin_lock(&q->lock);
 		sent = schm_queue_usable(q);
 		if (sent) {
-			ours = schm_queue_submit_locked(q, &h->close, &mine);
+			ours = schm_queue_submit_locked(q, entry, &mine);
 			schm_queue_wake_locked(q, &mine);
 		}
 		spin_unlock(&q->lock);
@@ -80,6 +81,15 @@ static bool handle_send_close(struct schm_handle *h, struct schm_late *late)
 	schm_late_settle(&mine, late);
 	schm_scheme_put(s);
 	return ours;
+}
+
+/* Tell the provider; returns true if the handle still belongs to the caller. */
+static bool handle_send_close(struct schm_handle *h, struct schm_late *late)
+{
+	h->close.sqe.opcode = SCHEME_OP_CLOSE;
+	h->close.sqe.flags = SCHEME_SQE_ONEWAY;
+	h->close.sqe.handle = h->number;
+	return schm_handle_send(h, &h->close, late);
 }
 
 void schm_handle_unref(struct schm_handle *h, struct schm_late *late)
@@ -125,6 +135,38 @@ void schm_handle_open(struct schm_handle *h, struct schm_queue *home,
 	atomic_inc(&s->nr_handles);
 }
 
+__poll_t schm_handle_poll(struct file *file, poll_table *wait)
+{
+	struct schm_handle *h = file->private_data;
+
+	poll_wait(file, &h->wait, wait);
+	if (!schm_scheme_alive(h->scheme))
+		return EPOLLERR | EPOLLHUP;
+	return (__force __poll_t)READ_ONCE(h->events);
+}
+
+u32 schm_handle_state_locked(const struct schm_handle *h)
+{
+	lockdep_assert_held(&h->scheme->lock);
+	return h->ended ? SCHM_EVENT_DEATH : h->events;
+}
+
+/*
+ * Every post is an edge, also one that leaves the mask as it was: a provider
+ * that does not take readiness back when it is used up says so again. Nobody
+ * waits for a file not to be ready. What ends for good, ends for all.
+ */
+static void handle_tell_locked(struct schm_handle *h, u32 events)
+{
+	lockdep_assert_held(&h->scheme->lock);
+	if (!events)
+		return;
+	__wake_up(&h->wait, TASK_INTERRUPTIBLE,
+		  events & SCHM_EVENT_ALWAYS ? 0 : 1,
+		  poll_to_key((__force __poll_t)events));
+	schm_source_post_locked(&h->source, events);
+}
+
 bool schm_handles_event(struct schm_scheme *s, u64 number, u32 events)
 {
 	struct schm_handle *h;
@@ -135,7 +177,7 @@ bool schm_handles_event(struct schm_scheme *s, u64 number, u32 events)
 		if (!h->open || h->number != number)
 			continue;
 		WRITE_ONCE(h->events, events);
-		wake_up_interruptible_poll(&h->wait, (__force __poll_t)events);
+		handle_tell_locked(h, events);
 		found = true;
 	}
 	spin_unlock(&s->lock);
@@ -148,7 +190,9 @@ void schm_handles_wake(struct schm_scheme *s)
 	int bucket;
 
 	spin_lock(&s->lock);
-	hash_for_each(s->handles, bucket, h, node)
-		wake_up_interruptible_poll(&h->wait, EPOLLERR | EPOLLHUP);
+	hash_for_each(s->handles, bucket, h, node) {
+		h->ended = true;
+		handle_tell_locked(h, SCHM_EVENT_DEATH);
+	}
 	spin_unlock(&s->lock);
 }

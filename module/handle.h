@@ -10,11 +10,13 @@
 #include <linux/refcount.h>
 #include <linux/wait.h>
 
+#include "map.h"
 #include "queue.h"
+#include "watch.h"
 
 struct schm_handle {
 	/* set at alloc, then constant */
-	refcount_t		ref;		/* its file, its requests */
+	refcount_t		ref;		/* its file, requests, mappings */
 	struct schm_scheme	*scheme;	/* one reference */
 	struct schm_user	*user;		/* of the opener */
 	struct pid		*opener;	/* thread group */
@@ -26,9 +28,12 @@ struct schm_handle {
 	u64			number;		/* SCHEME_ROOT until open */
 	struct schm_queue	*home;		/* where the OPEN was answered */
 
-	u32			events;		/* EPOLL*; atomic */
+	u32			events;		/* EPOLL*; scheme->lock; read without */
+	bool			ended;		/* scheme->lock; death has been told */
+	struct schm_source	source;		/* for event queues */
 	wait_queue_head_t	wait;		/* for events to change */
 	struct hlist_node	node;		/* scheme->lock */
+	struct schm_map		map;		/* scheme->lock */
 	struct schm_entry	close;		/* the last reference's */
 };
 
@@ -46,12 +51,32 @@ static inline struct schm_handle *schm_handle_get(struct schm_handle *h)
 	return h;
 }
 
+/*
+ * Submit a one-way entry of an open handle. True: it has gone, or nobody is
+ * there to take it, and it is the caller's again; else late_entry() gets it.
+ */
+bool schm_handle_send(struct schm_handle *h, struct schm_entry *entry,
+		      struct schm_late *late);
+
 /* The provider has answered an OPEN or DUP, on queue home. */
 void schm_handle_open(struct schm_handle *h, struct schm_queue *home,
 		      const struct scheme_cqe *cqe);
+static inline struct schm_handle *schm_source_handle(struct schm_source *s)
+{
+	return container_of(s, struct schm_handle, source);
+}
+
+/*
+ * ->poll() of every file whose private_data is a handle; it is also how such a
+ * file is known. Does not wait for the provider.
+ */
+__poll_t schm_handle_poll(struct file *file, struct poll_table_struct *wait);
+/* What the source of a handle is ready for. */
+u32 schm_handle_state_locked(const struct schm_handle *h);
+
 /* Set the readiness of all handles with this number; false: there is none. */
 bool schm_handles_event(struct schm_scheme *s, u64 number, u32 events);
-/* Wake everybody who polls a handle of the scheme. */
+/* The scheme has died: tell everybody who waits for one of its handles. */
 void schm_handles_wake(struct schm_scheme *s);
 
 #endif /* SCHM_HANDLE_H */

@@ -44,6 +44,18 @@
 #define SCHM_ASYNC_TIMEOUT_MS	30000
 #define SCHM_TIMEOUT_MAX_MS	(24U * 60 * 60 * 1000)
 
+/*
+ * Watches of one event queue, of one file, and of all queues of a user. A watch
+ * is less than 200 bytes, charged to the memory cgroup of who adds it. One post
+ * runs through the watches of a file with a spinlock held.
+ */
+#define SCHM_QUEUE_WATCHES_MAX	4096
+#define SCHM_SOURCE_WATCHES_MAX	1024
+#define SCHM_USER_WATCHES_MAX	16384
+
+/* Event queues in a chain of queues that watch each other; epoll allows five. */
+#define SCHM_NEST_MAX		4
+
 /* Longer spinning is a waste that sleeping does better. */
 #define SCHM_BUSY_POLL_MAX_US	10000
 

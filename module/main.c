@@ -4,6 +4,7 @@
 
 #include "client.h"
 #include "control.h"
+#include "event.h"
 #include "life.h"
 #include "registry.h"
 #include "request.h"
@@ -18,11 +19,16 @@ static int __init schm_init(void)
 	ret = schm_registry_init(&schm_client_fops);
 	if (ret)
 		goto err_req_exit;
-	ret = schm_control_init();
+	ret = schm_event_init();
 	if (ret)
 		goto err_registry_exit;
+	ret = schm_control_init();
+	if (ret)
+		goto err_event_exit;
 	return 0;
 
+err_event_exit:
+	schm_event_exit();
 err_registry_exit:
 	schm_registry_exit();
 err_req_exit:
@@ -33,6 +39,7 @@ err_req_exit:
 static void __exit schm_exit(void)
 {
 	schm_control_exit();
+	schm_event_exit();
 	schm_watch_stop();
 	schm_registry_exit();
 	schm_req_exit();

@@ -11,6 +11,7 @@
 #include <linux/uaccess.h>
 
 #include "answer.h"
+#include "attach.h"
 #include "enter.h"
 #include "life.h"
 #include "memory.h"
@@ -56,9 +57,9 @@ static __poll_t queue_poll(struct file *file, poll_table *wait)
 
 static long queue_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	if (cmd != SCHEME_IOC_ENTER)
-		return -ENOTTY;
-	return schm_enter_ioctl(file->private_data, (void __user *)arg);
+	if (cmd == SCHEME_IOC_ENTER)
+		return schm_enter_ioctl(file->private_data, (void __user *)arg);
+	return schm_attach_ioctl(file->private_data, cmd, (void __user *)arg);
 }
 
 static int queue_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)

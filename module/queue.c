@@ -140,6 +140,8 @@ static void queue_push_locked(struct schm_queue *q, struct schm_entry *entry)
 	case SCHM_ENTRY_CLOSE:
 		q->stats.closes++;
 		break;
+	case SCHM_ENTRY_MUNMAP:
+		break;
 	}
 	q->sq[q->sq_tail & (q->at.sq_entries - 1)] = entry->sqe;
 	WRITE_ONCE(q->sq_tail, q->sq_tail + 1);

@@ -22,6 +22,7 @@ enum schm_entry_kind {
 	SCHM_ENTRY_REQ,		/* in a request */
 	SCHM_ENTRY_CANCEL,	/* in a request; one reference */
 	SCHM_ENTRY_CLOSE,	/* in a handle; the last of it */
+	SCHM_ENTRY_MUNMAP,	/* in a handle; one reference */
 };
 
 /* Something to submit, embedded in its owner so that it cannot be refused. */

@@ -87,8 +87,9 @@ struct schm_req *schm_req_alloc(struct schm_handle *h, const struct file *file,
 	return req;
 }
 
-static void req_drop_handles(struct schm_req *req, struct schm_late *late)
+static void req_drop_refs(struct schm_req *req, struct schm_late *late)
 {
+	schm_ticket_release(req);
 	if (req->opens)
 		schm_handle_unref(req->opens, late);
 	if (req->handle)
@@ -101,7 +102,7 @@ void schm_req_unref(struct schm_req *req, struct schm_late *late)
 {
 	if (!refcount_dec_and_test(&req->ref))
 		return;
-	req_drop_handles(req, late);
+	req_drop_refs(req, late);
 	kmem_cache_free(req_cache, req);
 }
 
@@ -133,7 +134,7 @@ void schm_req_put(struct schm_req *req)
 	 * after what we do next.
 	 */
 	if (!abandoned)
-		req_drop_handles(req, &late);
+		req_drop_refs(req, &late);
 	if (had_tag)
 		schm_req_unref(req, &late);
 	schm_req_unref(req, &late);
@@ -315,6 +316,7 @@ static int req_leave(struct schm_req *req, int why)
 {
 	struct schm_queue *q = req->queue;
 	struct schm_late late = SCHM_LATE_INIT(late);
+	struct file *file = NULL;
 
 	req_stop_polling(req);
 	spin_lock(&q->lock);
@@ -327,10 +329,13 @@ static int req_leave(struct schm_req *req, int why)
 		schm_req_cancel_locked(req, &late);
 		req->state = SCHM_REQ_ABANDONED;
 		q->stats.abandoned++;
+		file = schm_ticket_drop_locked(req);
 	}
 	if (why == -ETIMEDOUT)
 		q->stats.timeouts++;
 	spin_unlock(&q->lock);
+	if (file)
+		fput(file);
 	schm_late_run(&late);
 	return why;
 }

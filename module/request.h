@@ -25,6 +25,7 @@
 
 #include "answer.h"
 #include "queue.h"
+#include "ticket.h"
 
 struct file;
 
@@ -45,6 +46,7 @@ struct schm_req {
 	u32			index;		/* of tag and slot */
 	void			*slot;
 	unsigned long		deadline;	/* jiffies; 0 is none */
+	bool			takes_file;	/* the client can install one */
 
 	/* queue->lock */
 	enum schm_req_state	state;		/* DONE may be read without */
@@ -53,6 +55,7 @@ struct schm_req {
 	struct list_head	late;		/* on a struct schm_late */
 	struct schm_entry	entry;
 	struct schm_entry	cancel;
+	struct schm_ticket	ticket;
 
 	/* valid in DONE */
 	s64			result;

@@ -4,8 +4,9 @@
  *
  * Layers; a file includes its own or lower ones only:
  *
- *   entry	control provider enter client client_cmd	user pointers, fops
- *   work	life transfer request answer handle	no fops
+ *   entry	control provider enter attach client client_* event	user pointers,
+ *							fops
+ *   work	life transfer request answer ticket handle map equeue watch	no fops
  *   objects	config scheme queue park memory registry node	references, lists
  *   base	limits compat
  *
@@ -14,13 +15,27 @@
  * Locking, outer to inner
  *
  *   io_uring ctx lock	not ours; may be held on entry to ->uring_cmd()
+ *     nest_lock	mutex	event queues that watch each other. Taken by a
+ *				watch of a queue, and as a queue is closed
  *     names_lock	mutex	registry: the list of names, device_add and
  *				device_del. Taken by create and kill only
  *       queue->lock	spin	one queue: private ring indices, tags, request
- *				states, lists of entries, the parked command
- *         scheme->lock	spin	state, owner, table of handles, table of users
+ *				states and their files in flight, lists of
+ *				entries, the parked command
+ *         scheme->lock	spin	state, owner, table of handles, table of users,
+ *				memory and mappings of handles, their readiness
+ *				and the watches of them
+ *           equeue->lock spin	an event queue: its watches, the ready ones, and
+ *				the watches of it. Of several queues, the
+ *				watched before the watching: at most
+ *				SCHM_NEST_MAX, an order that nest_lock keeps
+ *   accounts_lock	spin	who has event queues; alone
  *   all_lock		spin	the list of all schemes; alone
- *           wait-queue locks	of handles, completions and queues; innermost
+ *             wait-queue locks	of handles, completions and queues; innermost.
+ *				None of our callbacks is on them
+ *
+ * mmap(2) comes with the address-space lock held and takes scheme->lock alone;
+ * copying to and from user memory, which may take that lock, is done under none.
  *
  * All of it is taken in process context; no interrupt or timer comes here.
  *
@@ -37,9 +52,14 @@
  *
  *   scheme	registry (until killed) · provider fds · queue fds · handles
  *   queue	its scheme; freed with it
- *   handle	its file · every request on it; the last one sends the CLOSE
+ *   equeue	its file
+ *   watch	its event queue and its source: whichever file goes first ends
+ *		it. Keeps neither
+ *   handle	its file · every request on it · every mapping of it; the last
+ *		one sends the CLOSE
  *   request	the client that waits for it · its tag, from reserve to the
  *		answer or the scheme's death
+ *   file in flight	its request, see ticket.h; attached memory: its handle
  *
  * Removal: three doors, one exit
  *
@@ -60,11 +80,13 @@
 #include <linux/redox_scheme.h>
 
 struct schm_entry;
+struct schm_equeue;
 struct schm_handle;
 struct schm_late;
 struct schm_queue;
 struct schm_req;
 struct schm_scheme;
+struct schm_source;
 struct schm_user;
 
 #endif /* SCHM_H */

@@ -71,13 +71,10 @@ install_and_use() {
 	LD_LIBRARY_PATH=$root/usr/lib ldd "$BUILD/check/null" | grep "libscheme.*$root"
 }
 
-# Some of the tests do not replace the results of all.
 in_vm() {
-	local what=check
-	[ ${#tests[@]} = 0 ] || what=part
 	rm -f "$logs"/stick?.img
 	selftests/vm/sticks.sh "$logs" || return
-	selftests/vm/run.sh --kernel "$1" --leaks --timeout 1800 --out "$BUILD/vm/$what-$1" \
+	selftests/vm/run.sh --kernel "$1" --leaks --timeout 1800 --out "$BUILD/vm/check-$1" \
 		--usb "$logs/stick0.img" --usb "$logs/stick1.img" \
 		--program mdir --program mcopy --program mdel --program flock --program bash \
 		"${tests[@]}"
@@ -103,6 +100,9 @@ if [ "$here" ]; then
 fi
 for kernel in "${ready[@]}"; do
 	step "tests in a VM with $kernel" in_vm "$kernel" || true
+	if [ "$kernel" = debug ] && [ ${#tests[@]} = 0 ]; then
+		step "coverage" selftests/coverage.sh || true
+	fi
 done
 [ ${#broken[@]} = 0 ] || printf 'failed: %s\n' "${broken[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"

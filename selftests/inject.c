@@ -32,15 +32,13 @@ static int attr_open(const char *kind, const char *attr)
 
 	snprintf(path, sizeof(path), DEBUGFS "/%s/%s", kind, attr);
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return fd;
+	return fd < 0 ? -errno : fd;
 }
 
 /* Such a file can be read or written once for each time it is opened. */
 static int attr_set(const char *kind, const char *attr, const char *text)
 {
-	ssize_t len = (ssize_t)strlen(text);
+	ssize_t len = strlen(text);
 	int fd = attr_open(kind, attr);
 	int ret;
 

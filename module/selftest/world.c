@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the tests share. The io_uring half of a queue, park.c, is played here. */
+/*
+ * What the tests share. The io_uring half of a queue, park.c, is played here, as are files in
+ * flight, memory that is mapped, and event queues: requests of these tests have none.
+ */
 #include "world.h"
 
 #include <linux/cred.h>
 #include <linux/mm.h>
 #include <linux/string.h>
+
+#include "../map.h"
+#include "../ticket.h"
+#include "../watch.h"
 
 int schm_world_unparked;
 unsigned int schm_world_completed;
@@ -208,4 +215,46 @@ void schm_sleep_on(wait_queue_head_t *wq, struct schm_sleeper *sleeper)
 	sleeper->woken = 0;
 	init_waitqueue_func_entry(&sleeper->entry, sleeper_woken);
 	add_wait_queue(wq, &sleeper->entry);
+}
+
+/* ---- ticket.c, map.c, watch.c -------------------------------------------- */
+
+bool schm_ticket_possible(const struct schm_req *req)
+{
+	return false;
+}
+
+bool schm_ticket_grant_locked(struct schm_req *req, u64 id)
+{
+	return false;
+}
+
+void schm_ticket_commit_locked(struct schm_req *req)
+{
+}
+
+struct file *schm_ticket_drop_locked(struct schm_req *req)
+{
+	return NULL;
+}
+
+void schm_ticket_release(struct schm_req *req)
+{
+}
+
+void schm_map_init(struct schm_map *map)
+{
+}
+
+void schm_map_exit(struct schm_map *map)
+{
+}
+
+void schm_map_gone(struct schm_handle *h, struct schm_late *late)
+{
+}
+
+void schm_source_post_locked(struct schm_source *s, u32 mask)
+{
+	lockdep_assert_held(s->lock);
 }

@@ -31,6 +31,8 @@ TEST(S4_structs_have_their_sizes)
 	EXPECT_SIZE(struct scheme_dup, 16);
 	EXPECT_SIZE(struct scheme_call, 64);
 	EXPECT_SIZE(struct scheme_call_header, 32);
+	EXPECT_SIZE(struct scheme_event, 24);
+	EXPECT_SIZE(struct scheme_event_wait, 24);
 	EXPECT_SIZE(struct scheme_ring_kernel, 64);
 	EXPECT_SIZE(struct scheme_ring_client, 192);
 	EXPECT_SIZE(struct scheme_ring_provider, 192);
@@ -130,13 +132,14 @@ do {						\
 TEST_F(control, S4_query_tells_abi_and_features)
 {
 	const __u64 known = SCHEME_F_URING_ENTER | SCHEME_F_URING_CANCEL |
-			    SCHEME_F_BUSY_POLL;
+			    SCHEME_F_BUSY_POLL | SCHEME_F_EVENTS;
 
 	EXPECT_EQ(SCHEME_ABI, self->query.abi);
 	EXPECT_EQ(SCHEME_NAME_MAX, self->query.name_max);
 	EXPECT_EQ(0, self->query.features & ~known);
 	EXPECT_NE(0, self->query.features & SCHEME_F_URING_ENTER);
 	EXPECT_NE(0, self->query.features & SCHEME_F_BUSY_POLL);
+	EXPECT_NE(0, self->query.features & SCHEME_F_EVENTS);
 }
 
 TEST_F(control, S4_query_tells_limits)

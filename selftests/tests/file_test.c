@@ -437,16 +437,4 @@ TEST_F(file, S14_a_call_may_be_empty)
 	EXPECT_EQ(0, call.out_len);
 }
 
-/* ---- what there is not ---------------------------------------------------- */
-
-TEST_F(file, S25_a_file_cannot_be_mapped_yet)
-{
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED,
-				   self->positioned, 0));
-	EXPECT_EQ(ENODEV, errno);
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_PRIVATE,
-				   self->stream, 0));
-	EXPECT_EQ(ENODEV, errno);
-}
-
 TEST_HARNESS_MAIN

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../harness.h"
+#include "../uring.h"
 
 #define NAME	"test-poll"
 
@@ -183,6 +184,128 @@ TEST_F(poll, E8_death_of_the_provider_is_ERR_and_HUP)
 	EXPECT_EQ(1, epoll_wait(ep, &event, 1, PATIENCE_MS));
 	EXPECT_EQ(EPOLLERR | EPOLLHUP, event.events);
 	close(ep);
+}
+
+TEST_F(poll, E8_each_post_is_an_edge_even_of_the_same_mask)
+{
+	struct epoll_event edge = { .events = EPOLLIN | EPOLLET }, got;
+	int ep = epoll_create1(0);
+
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd, &edge));
+	for (int round = 0; round < 3; round++) {
+		EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+		EXPECT_EQ(1, epoll_wait(ep, &got, 1, PATIENCE_MS));
+		EXPECT_EQ(0, epoll_wait(ep, &got, 1, 0));
+	}
+	/* none of what it waits for, or nothing at all */
+	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLOUT));
+	EXPECT_EQ(0, epoll_wait(ep, &got, 1, 20));
+	EXPECT_EQ(0, queue_event(self->q, 1, 0));
+	EXPECT_EQ(0, epoll_wait(ep, &got, 1, 20));
+	close(ep);
+}
+
+TEST_F(poll, E8_a_oneshot_epoll_is_told_once_until_armed_again)
+{
+	struct epoll_event once = { .events = EPOLLIN | EPOLLONESHOT }, got;
+	int ep = epoll_create1(0);
+
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd, &once));
+	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+	EXPECT_EQ(1, epoll_wait(ep, &got, 1, PATIENCE_MS));
+	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+	EXPECT_EQ(0, epoll_wait(ep, &got, 1, 20));
+	/* armed, it sees at once what is there */
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_MOD, self->fd, &once));
+	EXPECT_EQ(1, epoll_wait(ep, &got, 1, 0));
+	ASSERT_EQ(0, queue_event(self->q, 1, 0));
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_MOD, self->fd, &once));
+	EXPECT_EQ(0, epoll_wait(ep, &got, 1, 0));
+	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+	EXPECT_EQ(1, epoll_wait(ep, &got, 1, PATIENCE_MS));
+	close(ep);
+}
+
+#define EPOLLS	4
+
+/* How many of the jobs have come back, after some time. */
+static int woken(struct job *jobs)
+{
+	int nr = 0;
+
+	sleep_ms(100);
+	for (int i = 0; i < EPOLLS; i++)
+		nr += job_done(&jobs[i]);
+	return nr;
+}
+
+TEST_F(poll, E8_an_edge_wakes_one_exclusive_epoll_and_death_all)
+{
+	struct epoll_event excl = { .events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE };
+	struct epoll_event got[EPOLLS];
+	struct job jobs[EPOLLS];
+	int ep[EPOLLS];
+
+	for (int i = 0; i < EPOLLS; i++) {
+		ep[i] = epoll_create1(0);
+		ASSERT_EQ(0, epoll_ctl(ep[i], EPOLL_CTL_ADD, self->fd, &excl));
+		job_start(&jobs[i], SYS_epoll_wait, ep[i], (long)&got[i], 1, -1);
+	}
+	EXPECT_EQ(0, woken(jobs));
+	for (int i = 1; i < EPOLLS - 1; i++) {
+		EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+		EXPECT_EQ(i, woken(jobs));
+	}
+	ASSERT_EQ(0, do_ioctl(self->p.fd, SCHEME_IOC_DESTROY, NULL));
+	for (int i = 0; i < EPOLLS; i++) {
+		EXPECT_EQ(1, job_wait(&jobs[i]));
+		close(ep[i]);
+	}
+}
+
+TEST_F(poll, E8_io_uring_polls_once)
+{
+	struct io_uring ring;
+
+	ASSERT_EQ(0, uring_begin(&ring, 0));
+	io_uring_prep_poll_add(io_uring_get_sqe(&ring), self->fd, POLLIN);
+	ASSERT_EQ(1, io_uring_submit(&ring));
+	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLOUT));
+	EXPECT_TRUE(uring_silent(&ring, 50));
+	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN | EPOLLOUT));
+	EXPECT_EQ(POLLIN, uring_wait(&ring, 0));
+	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+	EXPECT_TRUE(uring_silent(&ring, 50));
+	io_uring_queue_exit(&ring);
+}
+
+TEST_F(poll, E8_io_uring_polls_multishot)
+{
+	struct io_uring ring;
+
+	ASSERT_EQ(0, uring_begin(&ring, 0));
+	io_uring_prep_poll_multishot(io_uring_get_sqe(&ring), self->fd, POLLIN);
+	ASSERT_EQ(1, io_uring_submit(&ring));
+	EXPECT_TRUE(uring_silent(&ring, 50));
+	/* one completion for each edge, also where the mask stays the same */
+	for (int round = 0; round < 3; round++) {
+		EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+		EXPECT_EQ(POLLIN, uring_wait(&ring, 0));
+		EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+		EXPECT_EQ(POLLIN, uring_wait(&ring, 0));
+		EXPECT_EQ(0, queue_event(self->q, 1, 0));
+		EXPECT_TRUE(uring_silent(&ring, 20));
+	}
+	ASSERT_EQ(0, do_ioctl(self->p.fd, SCHEME_IOC_DESTROY, NULL));
+	EXPECT_EQ(POLLERR | POLLHUP, uring_wait(&ring, 0) & (POLLERR | POLLHUP));
+	io_uring_queue_exit(&ring);
+}
+
+TEST_F(poll, E8_poll_after_death_is_ERR_and_HUP)
+{
+	ASSERT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+	ASSERT_EQ(0, do_ioctl(self->p.fd, SCHEME_IOC_DESTROY, NULL));
+	EXPECT_EQ(POLLERR | POLLHUP, ready(self->fd));
 }
 
 /* ---- no event is lost ----------------------------------------------------- */

@@ -43,6 +43,15 @@ struct fake {
 	uint64_t		timeout_ns;
 	int			fail;		/* -errno of the next ones */
 	unsigned int		fails;		/* so many */
+	/* what a command of the queue fd was given, and what it shall say */
+	unsigned int		ioctls;
+	unsigned long		cmd;
+	union {
+		struct scheme_attach	attach;
+		struct scheme_attach_memory memory;
+		struct scheme_fetch	fetch;
+	} arg;
+	int			ioctl_ret;
 	/* what ENTER took */
 	unsigned int		nr;
 	struct scheme_cqe	answers[FAKE_ANSWERS];
@@ -90,6 +99,25 @@ static int fake_enter(struct scheme_queue *q, uint32_t min_wait,
 	return ret;
 }
 
+static size_t fake_ioctl_size(unsigned long cmd)
+{
+	return (cmd >> 16) & 0x3fff;
+}
+
+/* Every ticket is 99. */
+static int fake_ioctl(struct scheme_queue *q, unsigned long cmd, void *arg)
+{
+	struct fake *f = fake_of(q);
+
+	f->ioctls++;
+	f->cmd = cmd;
+	assert_true(fake_ioctl_size(cmd) <= sizeof(f->arg));
+	memcpy(&f->arg, arg, fake_ioctl_size(cmd));
+	if (cmd == SCHEME_IOC_ATTACH && f->ioctl_ret >= 0)
+		((struct scheme_attach *)arg)->ticket = 99;
+	return f->ioctl_ret;
+}
+
 static struct scheme_queue_info fake_info(void)
 {
 	return (struct scheme_queue_info){
@@ -125,6 +153,7 @@ static struct fake *fake_new(const struct scheme_ops *ops, uint32_t start)
 	f->scheme.queues = &f->queue;
 	f->scheme.nr_queues = 1;
 	assert_int_equal(queue_init(&f->queue, &f->scheme, &info, fake_enter), 0);
+	f->queue.ioctl = fake_ioctl;
 	queue_attach(&f->queue, f->mem);
 	return f;
 }

@@ -14,6 +14,10 @@
  *   - scheme fd: QUEUE, ADOPT, DESTROY, STATS
  *   - queue fd: mmap, poll, ENTER (ioctl and uring_cmd)
  *   - client fd: file operations, OPENAT, DUP, CALL
+ *  1.1
+ *   - files in flight: ATTACH, FETCH; SENDFD, RECVFD; SCHEME_CQE_NEW_FD
+ *   - memory of a file: ATTACH_MEMORY; MMAP_PREP, mmap(2); MUNMAP entries
+ *   - the event scheme: struct scheme_event, EVENT_WAIT, SCHEME_F_EVENTS
  *
  * Negotiation
  *
@@ -32,7 +36,7 @@
 #include <linux/types.h>
 
 #define SCHEME_ABI_MAJOR	1
-#define SCHEME_ABI_MINOR	0
+#define SCHEME_ABI_MINOR	1
 #define SCHEME_ABI		((SCHEME_ABI_MAJOR << 16) | SCHEME_ABI_MINOR)
 
 /* Longest scheme name in bytes, without the terminating NUL. */
@@ -55,6 +59,9 @@
 #define SCHEME_F_URING_CANCEL	(1ULL << 1)
 /* scheme_create.busy_poll_us is honoured. */
 #define SCHEME_F_BUSY_POLL	(1ULL << 2)
+
+/* The event scheme is there: /dev/scheme/event. */
+#define SCHEME_F_EVENTS		(1ULL << 8)
 
 /* ---- control node: /dev/scheme-control ----------------------------------- */
 
@@ -272,6 +279,86 @@ struct scheme_enter {
 
 #define SCHEME_IOC_ENTER	_IOW(SCHEME_IOC_MAGIC, 0x20, struct scheme_enter)
 
+/*
+ * Files of the provider's for its requests. They are commands of their own
+ * because a descriptor is a number of the calling process. All three find the
+ * request by its tag: EBADF no such request on this queue; EALREADY it has been
+ * answered; ECANCELED its caller has left (it still wants its answer); EINVAL
+ * bad argument, or not for this operation; ENODEV the scheme is dead.
+ */
+
+/**
+ * struct scheme_attach - offer a file to the caller of a request
+ * @tag: user_data of the request: an OPEN or DUP that a command made, or RECVFD
+ * @fd: descriptor of the file, which the provider may close then
+ * @flags: must be 0
+ * @ticket: out, what an answer of kind SCHEME_CQE_NEW_FD says
+ *
+ * The file stays with the request. An answer of another kind, or the end of the
+ * request in any other way, releases it.
+ *
+ * Errors: EBADF also no such descriptor; EBUSY the request has a file or memory;
+ * EOPNOTSUPP the request comes from an open(2), which cannot return another
+ * file, or the file is one of a provider, a queue or io_uring, which must not
+ * travel; EFAULT (the file stays with the request).
+ */
+struct scheme_attach {
+	__u64	tag;
+	__s32	fd;
+	__u32	flags;
+	__u64	ticket;
+};
+
+/**
+ * struct scheme_attach_memory - give memory to a handle, for mmap(2)
+ * @tag: user_data of the request: an OPEN, DUP or MMAP_PREP
+ * @fd: descriptor of a memfd or another file of a tmpfs, open for reading
+ * @flags: SCHEME_MAP_WRITE: clients that may write may share it writable; the
+ *	descriptor must be open for writing, too
+ * @offset: where in the file the window begins, at a page
+ * @size: bytes of the window, not 0; the last page counts whole
+ *
+ * The handle that the request opens or prepares has the memory when the request
+ * has been answered with success, instead of what it had before; mappings of
+ * that stay. Offset 0 of the client's file is the window's begin. The file is
+ * held until the handle gets other memory or its CLOSE.
+ *
+ * Errors: EBUSY the request has a file or memory; EOPNOTSUPP not a file of
+ * tmpfs; EACCES not open for what it shall serve; EINVAL also a window that
+ * reaches beyond the end of the file.
+ */
+struct scheme_attach_memory {
+	__u64	tag;
+	__s32	fd;
+	__u32	flags;
+	__u64	offset;
+	__u64	size;
+};
+
+/* ATTACH_MEMORY, MMAP_PREP: mappings that are shared and writable. */
+#define SCHEME_MAP_WRITE	(1U << 0)
+
+/**
+ * struct scheme_fetch - take the file that a SENDFD request carries
+ * @tag: user_data of the request, which is not answered yet
+ * @flags: O_CLOEXEC
+ * @reserved: zero
+ *
+ * Returns a new fd. A file that is not fetched goes with its request.
+ *
+ * Errors: ENOENT it has been fetched; EMFILE (try again).
+ */
+struct scheme_fetch {
+	__u64	tag;
+	__u32	flags;
+	__u32	reserved;
+};
+
+#define SCHEME_IOC_ATTACH	_IOWR(SCHEME_IOC_MAGIC, 0x21, struct scheme_attach)
+#define SCHEME_IOC_ATTACH_MEMORY \
+	_IOW(SCHEME_IOC_MAGIC, 0x22, struct scheme_attach_memory)
+#define SCHEME_IOC_FETCH	_IOW(SCHEME_IOC_MAGIC, 0x23, struct scheme_fetch)
+
 /* ---- client fd: /dev/scheme/NAME ----------------------------------------- */
 
 /*
@@ -341,6 +428,158 @@ struct scheme_call {
 #define SCHEME_IOC_OPENAT	_IOW(SCHEME_IOC_MAGIC, 0x30, struct scheme_openat)
 #define SCHEME_IOC_DUP		_IOW(SCHEME_IOC_MAGIC, 0x31, struct scheme_dup)
 #define SCHEME_IOC_CALL		_IOWR(SCHEME_IOC_MAGIC, 0x32, struct scheme_call)
+
+/**
+ * struct scheme_sendfd - send an open file to the provider
+ * @name: pointer to a string for the provider, no NUL inside
+ * @name_len: bytes, 0..SCHEME_PATH_MAX
+ * @fd: descriptor of the file
+ * @flags: SCHEME_SENDFD_*; without any the file moves: the descriptor is closed
+ *	when the provider has agreed
+ * @reserved: zero
+ * @word: a word for the provider
+ * @result: out, the provider's result
+ *
+ * The ioctl returns 0, or -1 with the provider's error, in which case the
+ * descriptor stays. Nobody else may close a descriptor on the move.
+ *
+ * Errors: EBADF no such descriptor; EBUSY not exclusive; EINVAL bad argument, or
+ * the descriptor to be moved is the one of this command; EOPNOTSUPP a file of a
+ * provider, a queue or io_uring, which must not travel.
+ */
+struct scheme_sendfd {
+	__u64	name;
+	__u32	name_len;
+	__s32	fd;
+	__u32	flags;
+	__u32	reserved;
+	__u64	word;
+	__s64	result;
+};
+
+/* Fail with EBUSY if anything but this one descriptor refers to the file. */
+#define SCHEME_SENDFD_EXCLUSIVE	(1U << 0)
+/* The sender keeps its descriptor. Not with EXCLUSIVE. */
+#define SCHEME_SENDFD_CLONE	(1U << 1)
+
+/**
+ * struct scheme_recvfd - receive an open file from the provider
+ * @name: pointer to a string for the provider, no NUL inside
+ * @name_len: bytes, 0..SCHEME_PATH_MAX
+ * @flags: O_CLOEXEC
+ * @word: a word for the provider
+ * @reserved: zero
+ *
+ * Returns a new fd. EMFILE before the provider is asked; else its error.
+ */
+struct scheme_recvfd {
+	__u64	name;
+	__u32	name_len;
+	__u32	flags;
+	__u64	word;
+	__u64	reserved;
+};
+
+/**
+ * struct scheme_mmap_prep - ask the provider for memory to map
+ * @offset: of the part that will be mapped, at a page
+ * @size: of it, not 0
+ * @flags: SCHEME_MAP_WRITE: it will be mapped shared and writable
+ * @reserved: zero
+ *
+ * Returns 0; the file can be mapped then. Not needed where the provider attaches
+ * memory when it opens.
+ *
+ * mmap(2) itself never asks. ENODEV without memory, or when the scheme is dead;
+ * ENXIO beyond the window that the provider has attached; EPERM for PROT_EXEC,
+ * and for MAP_SHARED of memory that is sealed against writing by a descriptor
+ * that may write; EACCES for a shared writable mapping that provider, seal or
+ * access mode do not allow. A mapping cannot grow. It stays valid when the scheme
+ * dies. Where the provider shortens the file behind it, touching it is SIGBUS,
+ * as it is with any file.
+ *
+ * Errors: EACCES the descriptor's access mode; EINVAL; else the provider's.
+ */
+struct scheme_mmap_prep {
+	__u64	offset;
+	__u64	size;
+	__u32	flags;
+	__u32	reserved;
+};
+
+#define SCHEME_IOC_SENDFD	_IOWR(SCHEME_IOC_MAGIC, 0x38, struct scheme_sendfd)
+#define SCHEME_IOC_RECVFD	_IOW(SCHEME_IOC_MAGIC, 0x39, struct scheme_recvfd)
+#define SCHEME_IOC_MMAP_PREP	_IOW(SCHEME_IOC_MAGIC, 0x3a, struct scheme_mmap_prep)
+/* ---- event queue: /dev/scheme/event --------------------------------------- */
+
+/*
+ * Every open(2) of the event scheme makes an event queue, which belongs to the
+ * open file: threads, children and whoever gets the descriptor share it. The
+ * name `event` is the module's: creating a scheme of that name is EEXIST.
+ *
+ * A write of one or more struct scheme_event watches files, in order. It never
+ * waits. If one is refused, those before it count: the write is short, or, if
+ * it is the first, fails with
+ *	EINVAL	length not a multiple of 24, or a flag that is not below
+ *	EBADF	id is no descriptor of the caller's, or one for ioctl only
+ *	EOPNOTSUPP  not a file of a scheme: use epoll(7), which takes any file,
+ *		event queues among them
+ *	ENOENT	flags 0, and no such watch
+ *	ELOOP	an event queue that watches itself, over others or not, or a
+ *		chain of more than four
+ *	ENOSPC	4096 watches on this queue, 1024 of that file, or 16384 in all
+ *		queues that this user has opened
+ *	ENOMEM
+ *
+ * A read returns whole events, the oldest first, as many as there are and fit.
+ * It waits for the first one, or fails with EAGAIN if O_NONBLOCK is set; EINVAL
+ * if there is no room for one; EINTR on a signal. Through io_uring, a read with
+ * a linked timeout waits for so long. The queue polls readable while it has
+ * events, and can be watched by another one.
+ *
+ * Each readiness that a provider posts (SCHEME_CQE_EVENT) is an edge. A watch
+ * for one of its bits becomes an event; until that is read, further edges are
+ * or-ed to it. A new or changed watch begins with what is ready now. After the
+ * provider's death comes EPOLLERR | EPOLLHUP, once. A watched event queue posts
+ * EPOLLIN when it has been empty.
+ */
+
+/**
+ * struct scheme_event - a watch (written), or an event (read)
+ * @id: the watched descriptor. It names the open file that it stands for at
+ *	the write; the watch ends when that file is closed for good, and not
+ *	when the number comes to stand for another one
+ * @flags: written, the EPOLL* bits to be told of, of EPOLLIN, PRI, OUT, ERR,
+ *	HUP, RDNORM, RDBAND, WRNORM, WRBAND, MSG and RDHUP; ERR and HUP are
+ *	told to all. Zero ends the watch. Read, those of them that became ready
+ * @data: the caller's; comes back with each event
+ *
+ * A second write with the same id, of the same file, changes flags and data.
+ */
+struct scheme_event {
+	__u64	id;
+	__u64	flags;
+	__u64	data;
+};
+
+/**
+ * struct scheme_event_wait - read with a limit of time
+ * @events: pointer to room for events
+ * @nr: how many fit, at least 1
+ * @flags: must be 0
+ * @timeout_ns: give up after this long; 0 does not wait, negative is never
+ *
+ * Returns the number of events; 0 after the timeout. O_NONBLOCK changes
+ * nothing. Errors: EBADF not open for reading; EINVAL; EINTR a signal.
+ */
+struct scheme_event_wait {
+	__u64	events;
+	__u32	nr;
+	__u32	flags;
+	__s64	timeout_ns;
+};
+
+#define SCHEME_IOC_EVENT_WAIT	_IOW(SCHEME_IOC_MAGIC, 0x40, struct scheme_event_wait)
 
 /* ---- rings --------------------------------------------------------------- */
 
@@ -447,10 +686,11 @@ struct scheme_sqe {
  * @kind: SCHEME_CQE_*
  * @flags: SCHEME_CQE_F_*
  * @status: post 0. The kernel stores, before it moves cq_head past the entry,
- *	0 if it took the answer, else a positive errno: EBADF no such tag,
- *	EALREADY already answered, EINVAL unknown kind, flag or non-zero status,
+ *	0 if it took the answer, else a positive errno: EBADF no such tag or
+ *	ticket, EALREADY already answered, EINVAL unknown kind, flag or non-zero status,
  *	EPROTO a value that cannot be (the caller got EIO), ENOENT an event for a
- *	handle that is not open
+ *	handle that is not open, EOPNOTSUPP a file as the answer to an open(2)
+ *	(the caller got EOPNOTSUPP)
  * @extra: second result, per opcode
  */
 struct scheme_cqe {
@@ -463,6 +703,17 @@ struct scheme_cqe {
 };
 
 #define SCHEME_CQE_VALUE	0
+/*
+ * OPEN, DUP, RECVFD: the caller gets the file that an ATTACH has left with the
+ * request. extra: its ticket; result, flags: 0. There is no handle, and no CLOSE
+ * will come.
+ */
+#define SCHEME_CQE_NEW_FD	2
+/*
+ * The file is ready for result from now on, and for nothing else. Post one for
+ * each change, at least for each from not ready to ready. Every one is an edge
+ * for the bits it has, even where the mask stays the same; too many do no harm.
+ */
 #define SCHEME_CQE_EVENT	3
 
 /* OPEN, DUP: the file has a position; the module keeps the cursor. */
@@ -492,6 +743,17 @@ struct scheme_cqe {
  *	   -> value; extra: bytes of answer's payload
  * FSIZE   -> size in bytes
  * FSYNC   op_flags: 1 for data only -> 0
+ * EVENT   on a direct ring only. On a kernel queue nobody is asked: the module has
+ *	   the mask that SCHEME_CQE_EVENT or the OPEN set last, and whoever begins
+ *	   to wait sees it under the lock that the next one takes, so that no edge
+ *	   is lost and a poll never waits for a provider
+ * MMAP_PREP  offset, aux: part of the file that will be mapped, and its size;
+ *	   op_flags: SCHEME_MAP_WRITE; ATTACH_MEMORY first -> 0
+ * MUNMAP  one-way; nobody maps the handle any more; aux: how often it has been
+ *	   mapped until then. Several may become one
+ * SENDFD  payload string; op_flags: SCHEME_SENDFD_*; aux: word; FETCH first
+ *	   -> value
+ * RECVFD  payload string; aux: word; ATTACH first -> SCHEME_CQE_NEW_FD
  * CANCEL  one-way; user_data: the tag of a request whose caller wants to stop
  *	   waiting. Answer that request as usual: ECANCELED or its real result
  */
@@ -564,9 +826,17 @@ SCHEME_SIZE_IS(struct scheme_kill, 80);
 SCHEME_SIZE_IS(struct scheme_queue_info, 80);
 SCHEME_SIZE_IS(struct scheme_stats, 128);
 SCHEME_SIZE_IS(struct scheme_enter, 16);
+SCHEME_SIZE_IS(struct scheme_attach, 24);
+SCHEME_SIZE_IS(struct scheme_attach_memory, 32);
+SCHEME_SIZE_IS(struct scheme_fetch, 16);
 SCHEME_SIZE_IS(struct scheme_openat, 24);
 SCHEME_SIZE_IS(struct scheme_dup, 16);
 SCHEME_SIZE_IS(struct scheme_call, 64);
+SCHEME_SIZE_IS(struct scheme_sendfd, 40);
+SCHEME_SIZE_IS(struct scheme_recvfd, 32);
+SCHEME_SIZE_IS(struct scheme_mmap_prep, 24);
+SCHEME_SIZE_IS(struct scheme_event, 24);
+SCHEME_SIZE_IS(struct scheme_event_wait, 24);
 SCHEME_SIZE_IS(struct scheme_ring_kernel, 64);
 SCHEME_SIZE_IS(struct scheme_ring_client, 192);
 SCHEME_SIZE_IS(struct scheme_ring_provider, 192);

@@ -81,6 +81,31 @@ struct scheme_ops {
 	 * may overtake it.
 	 */
 	void (*cancel)(struct scheme_req *req);
+	/*
+	 * A client sends an open file, with a string and a word. Take it with
+	 * scheme_req_fetch_fd() before the reply, or it is closed with that.
+	 * scheme_req_flags() has SCHEME_SENDFD_*. Reply: a value, or an error,
+	 * which leaves the client's descriptor as it is.
+	 */
+	void (*sendfd)(struct scheme_req *req, uint64_t handle,
+		       const char *name, uint64_t word);
+	/*
+	 * A client wants to receive one. Reply: scheme_reply_fd(), or
+	 * scheme_reply() with an error.
+	 */
+	void (*recvfd)(struct scheme_req *req, uint64_t handle,
+		       const char *name, uint64_t word);
+	/*
+	 * A client will map size bytes at offset; flags: SCHEME_MAP_WRITE. Call
+	 * scheme_req_attach_memory(), unless the handle has the memory. Reply: 0.
+	 */
+	void (*mmap_prep)(struct scheme_req *req, uint64_t handle,
+			  uint64_t offset, uint64_t size, unsigned int flags);
+	/*
+	 * Nobody maps the handle any more, and perhaps somebody does again by
+	 * now. No reply.
+	 */
+	void (*munmap)(struct scheme *s, uint64_t handle);
 };
 
 /*
@@ -203,6 +228,32 @@ int scheme_reply_open(struct scheme_req *req, uint64_t handle,
 int scheme_reply_call(struct scheme_req *req, int64_t result, uint32_t out_len);
 
 /*
+ * Answer an open or dup that a command of the client made, or a recvfd, with an
+ * open file of the provider's: the client gets it as its own, and the request
+ * names no handle. fd stays the caller's, to be closed. On an error the request
+ * has been answered with it, or with EIO. -EOPNOTSUPP: it comes from open(2),
+ * which cannot return another file, or the file may not travel (those of
+ * providers, queues and io_uring); -ECANCELED: the client has left; -EBUSY: the
+ * request has memory attached; -EBADF: no such descriptor.
+ */
+int scheme_reply_fd(struct scheme_req *req, int fd);
+/*
+ * Take the file that a sendfd carries; returns an fd. flags: O_CLOEXEC. -ENOENT:
+ * it has been taken; -ECANCELED: the client has left; -EMFILE; -EINVAL: this is
+ * no sendfd. The request still wants its reply.
+ */
+int scheme_req_fetch_fd(struct scheme_req *req, int flags);
+/*
+ * Before the reply of an open, dup or mmap_prep: when that succeeds, mmap(2) of
+ * the handle maps size bytes of fd from offset (at a page), a memfd or another
+ * file of a tmpfs. flags: SCHEME_MAP_WRITE if clients may write to it. fd stays
+ * the caller's. A handle keeps its memory until it gets other or its close.
+ * Errors: see struct scheme_attach_memory.
+ */
+int scheme_req_attach_memory(struct scheme_req *req, int fd, uint64_t offset,
+			     uint64_t size, unsigned int flags);
+
+/*
  * Tell that `handle` is now ready for `events` (EPOLLIN, EPOLLOUT …), all of
  * them, none kept from before. From any thread.
  */
@@ -229,6 +280,43 @@ int scheme_dup(int fd, const char *name, int flags);
  */
 int scheme_call(int fd, const uint64_t word[3], const void *in, uint32_t in_len,
 		void *out, uint32_t *out_len, int64_t *result);
+/*
+ * Send the open file `sent` over the open file fd; sent is closed when the
+ * provider has agreed, unless flags has SCHEME_SENDFD_CLONE. *result (may be
+ * NULL) is the provider's value. Errors: see struct scheme_sendfd.
+ */
+int scheme_sendfd(int fd, int sent, const char *name, uint64_t word,
+		  unsigned int flags, int64_t *result);
+/* Receive an open file; returns an fd. flags: O_CLOEXEC. */
+int scheme_recvfd(int fd, const char *name, uint64_t word, int flags);
+/*
+ * Before mmap(2) of fd: let the provider attach the memory. flags:
+ * SCHEME_MAP_WRITE to write to it.
+ */
+int scheme_mmap_prep(int fd, uint64_t offset, uint64_t size,
+		     unsigned int flags);
+
+/* ---- event queues ---------------------------------------------------------- */
+
+/*
+ * A new event queue (see struct scheme_event), an fd; flags: O_CLOEXEC,
+ * O_NONBLOCK. Whoever has a descriptor of it may watch, and wait.
+ * ENOENT: no module loaded.
+ */
+int scheme_event_open(int flags);
+/*
+ * Have the queue told when fd becomes ready for flags (EPOLLIN ...), by events
+ * with this data; flags and data replace those of a watch that is there. flags
+ * 0 end it. Errors: EBADF; EOPNOTSUPP not a file of a scheme; ENOENT no such
+ * watch; ELOOP; ENOSPC; EINVAL.
+ */
+int scheme_event_watch(int fd, int queue, uint32_t flags, uint64_t data);
+/*
+ * Take at most nr events, waiting at most timeout_ms for the first one (-1 for
+ * ever, 0 not at all). Returns how many; -EINTR on a signal.
+ */
+int scheme_event_wait(int queue, struct scheme_event *events, unsigned int nr,
+		      int timeout_ms);
 
 #ifdef __cplusplus
 }

@@ -4,8 +4,10 @@
  *
  *   setup	schemes: create, adopt, stop, destroy
  *   server	dispatch, step, run		reply	answers, one a request
+ *   fd		files in flight, memory to map
  *   queue	rings and slots in memory, ENTER
  *   client	the other side			url	names of files
+ *   event	event queues
  *
  * Threads. One thread at a time serves a queue: it alone takes submission
  * entries and writes a request's fields. Any thread may answer: the request's
@@ -52,11 +54,16 @@ struct scheme_req {
 typedef int (*queue_enter_fn)(struct scheme_queue *q, uint32_t min_wait,
 			      uint64_t timeout_ns);
 
+/* A command of the queue fd; it, too, may be what a test puts there. */
+typedef int (*queue_ioctl_fn)(struct scheme_queue *q, unsigned long cmd,
+			      void *arg);
+
 struct scheme_queue {
 	/* constant */
 	struct scheme		*scheme;
 	int			fd;
 	queue_enter_fn		enter;
+	queue_ioctl_fn		ioctl;
 	uint64_t		spin_ns;	/* before a step sleeps */
 	uint32_t		depth;
 	uint32_t		slot_size;
@@ -121,6 +128,14 @@ static inline uint32_t req_index(const struct scheme_req *req)
 {
 	return (uint32_t)(req - req->queue->reqs);
 }
+
+/* Become the one who answers; false: somebody has. */
+bool req_claim(struct scheme_req *req);
+/*
+ * Post the answer of a claimed request. The moment that is done, the slot and
+ * req may be another request's.
+ */
+int req_post(struct scheme_req *req, struct scheme_cqe *cqe);
 
 /*
  * Split "name:path", "/scheme/name/path" or "/dev/scheme/name" into the name

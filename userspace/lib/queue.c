@@ -31,6 +31,11 @@ static bool layout_ok(const struct scheme_queue_info *i)
 	       fits(i, i->slots_off, (uint64_t)i->depth * i->slot_size, 64);
 }
 
+static int queue_ioctl(struct scheme_queue *q, unsigned long cmd, void *arg)
+{
+	return ioctl_errno(q->fd, cmd, arg);
+}
+
 int queue_init(struct scheme_queue *q, struct scheme *s,
 	       const struct scheme_queue_info *info, queue_enter_fn enter)
 {
@@ -43,6 +48,7 @@ int queue_init(struct scheme_queue *q, struct scheme *s,
 	q->depth = info->depth;
 	q->slot_size = info->slot_size;
 	q->enter = enter;
+	q->ioctl = queue_ioctl;
 	q->reqs = calloc(q->depth, sizeof(*q->reqs));
 	if (!q->reqs)
 		return -ENOMEM;

@@ -4,8 +4,7 @@
  */
 #include "int.h"
 
-/* Become the one who answers. */
-static bool claim(struct scheme_req *req)
+bool req_claim(struct scheme_req *req)
 {
 	int pending = REQ_PENDING;
 
@@ -13,16 +12,15 @@ static bool claim(struct scheme_req *req)
 					      REQ_ANSWERED);
 }
 
-/* The moment the entry is posted, the slot and req may be another request's. */
+int req_post(struct scheme_req *req, struct scheme_cqe *cqe)
+{
+	cqe->user_data = req->sqe.user_data;
+	return queue_post(req->queue, cqe, req_index(req));
+}
+
 static int answer(struct scheme_req *req, struct scheme_cqe *cqe)
 {
-	struct scheme_queue *q = req->queue;
-	uint32_t tag = req_index(req);
-
-	if (!claim(req))
-		return -EALREADY;
-	cqe->user_data = req->sqe.user_data;
-	return queue_post(q, cqe, tag);
+	return req_claim(req) ? req_post(req, cqe) : -EALREADY;
 }
 
 int scheme_reply(struct scheme_req *req, int64_t result)

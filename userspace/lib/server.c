@@ -128,6 +128,33 @@ static void run_fsync(struct scheme_req *req)
 				    req->sqe.op_flags & SCHEME_FSYNC_DATA);
 }
 
+static void run_sendfd(struct scheme_req *req)
+{
+	if (!req_ops(req)->sendfd)
+		scheme_reply(req, -EOPNOTSUPP);
+	else if (path_fits(req))
+		req_ops(req)->sendfd(req, req->sqe.handle, payload_string(req),
+				     req->sqe.aux);
+}
+
+static void run_recvfd(struct scheme_req *req)
+{
+	if (!req_ops(req)->recvfd)
+		scheme_reply(req, -EOPNOTSUPP);
+	else if (path_fits(req))
+		req_ops(req)->recvfd(req, req->sqe.handle, payload_string(req),
+				     req->sqe.aux);
+}
+
+static void run_mmap_prep(struct scheme_req *req)
+{
+	if (!req_ops(req)->mmap_prep)
+		scheme_reply(req, -EOPNOTSUPP);
+	else
+		req_ops(req)->mmap_prep(req, req->sqe.handle, req->sqe.offset,
+					req->sqe.aux, req->sqe.op_flags);
+}
+
 /* The map of what the library serves. */
 static void (*const run_table[])(struct scheme_req *req) = {
 	[SCHEME_OP_NOP]		= run_nop,
@@ -138,6 +165,9 @@ static void (*const run_table[])(struct scheme_req *req) = {
 	[SCHEME_OP_CALL]	= run_call,
 	[SCHEME_OP_FSIZE]	= run_fsize,
 	[SCHEME_OP_FSYNC]	= run_fsync,
+	[SCHEME_OP_MMAP_PREP]	= run_mmap_prep,
+	[SCHEME_OP_SENDFD]	= run_sendfd,
+	[SCHEME_OP_RECVFD]	= run_recvfd,
 	[SCHEME_OP_LAST]	= NULL,
 };
 
@@ -182,6 +212,15 @@ static void serve_oneway(struct scheme_queue *q, const struct scheme_sqe *sqe)
 		serve_cancel(q, sqe);
 	else if (sqe->opcode == SCHEME_OP_CLOSE && q->scheme->ops.close)
 		q->scheme->ops.close(q->scheme, sqe->handle);
+	else if (sqe->opcode == SCHEME_OP_MUNMAP && q->scheme->ops.munmap)
+		q->scheme->ops.munmap(q->scheme, sqe->handle);
+}
+
+/* Operations whose payload is a string. */
+static bool has_text(uint8_t opcode)
+{
+	return opcode == SCHEME_OP_OPEN || opcode == SCHEME_OP_DUP ||
+	       opcode == SCHEME_OP_SENDFD || opcode == SCHEME_OP_RECVFD;
 }
 
 /* All of the payload, and a NUL after a path, lie in the slots. */
@@ -189,10 +228,9 @@ static bool payload_ok(const struct scheme_queue *q,
 		       const struct scheme_sqe *sqe)
 {
 	uint64_t end = (uint64_t)q->depth * q->slot_size;
-	bool text = sqe->opcode == SCHEME_OP_OPEN ||
-		    sqe->opcode == SCHEME_OP_DUP;
 
-	return sqe->addr <= end && sqe->len + (uint64_t)text <= end - sqe->addr;
+	return sqe->addr <= end &&
+	       sqe->len + (uint64_t)has_text(sqe->opcode) <= end - sqe->addr;
 }
 
 /* A request, in the place that belongs to its slot. -EIO: no such slot. */

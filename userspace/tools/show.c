@@ -52,6 +52,7 @@ static const struct {
 	{ SCHEME_F_URING_ENTER,		"uring-enter" },
 	{ SCHEME_F_URING_CANCEL,	"uring-cancel" },
 	{ SCHEME_F_BUSY_POLL,		"busy-poll" },
+	{ SCHEME_F_EVENTS,		"events" },
 };
 
 #define FEATURES	(sizeof(features) / sizeof(features[0]))

@@ -365,4 +365,26 @@ static inline void schm_vm_flags_clear(struct vm_area_struct *vma, unsigned long
 #define MODULE_DESCRIPTION(text) static_assert(sizeof(text))
 #define MODULE_LICENSE(text)	static_assert(sizeof(text))
 
+/* ---- trees, which only have to be there ---- */
+
+struct rb_node {
+	struct rb_node	*child[2];
+};
+
+struct rb_root {
+	struct rb_node	*node;
+};
+
+/* ---- files in flight and polling, which no case has ---- */
+
+static inline void fput(struct file *file)
+{
+}
+
+typedef struct poll_table_struct poll_table;
+
+static inline void poll_wait(struct file *file, wait_queue_head_t *wait, poll_table *table)
+{
+}
+
 #endif /* KSHIM_H */

@@ -46,6 +46,7 @@ struct task_struct {
 struct file {
 	const struct cred	*f_cred;
 	fmode_t			f_mode;
+	void			*private_data;
 };
 
 #define PF_EXITING		0x4
@@ -146,6 +147,8 @@ struct delayed_work {
 #define wake_up(wq)		kshim_wake(wq, 0)
 #define wake_up_all(wq)		kshim_wake(wq, 0)
 #define wake_up_sync(wq)	kshim_wake(wq, 0)
+#define poll_to_key(mask)	(mask)
+#define __wake_up(wq, mode, nr, key)	kshim_wake(wq, key)
 #define wake_up_interruptible_poll(wq, key)	 kshim_wake(wq, key)
 #define wake_up_interruptible_sync_poll(wq, key) kshim_wake(wq, key)
 #define init_completion(c)	((void)((c)->done = false))

@@ -1,0 +1,6 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Runs in a VM, for 'make soak': the tests that look for rare leaks, for longer.
+# timeout: 14400
+export FD_ROUNDS=100000
+exec /tests/fdsoak_test

@@ -147,6 +147,17 @@ static bool answer_well_formed(const struct schm_req *req,
 	return !(cqe->flags & ~flags) && !(cqe->extra & ~extra);
 }
 
+/*
+ * Is it a Linux errno? The common numbering has two holes; one of them is
+ * Redox's EWOULDBLOCK, which a ported provider may have left in.
+ */
+static bool errno_exists(s64 err)
+{
+	if (EHWPOISON == 133 && (err == 41 || err == 58))
+		return false;
+	return err > 0 && err <= EHWPOISON;
+}
+
 /* Can the operation have had this result? */
 static bool answer_possible(const struct schm_req *req,
 			    const struct scheme_cqe *cqe)
@@ -154,13 +165,31 @@ static bool answer_possible(const struct schm_req *req,
 	const struct scheme_sqe *sqe = &req->entry.sqe;
 
 	if (cqe->result < 0)
-		return cqe->result >= -EHWPOISON;
+		return cqe->result >= -EHWPOISON && errno_exists(-cqe->result);
 	switch (sqe->opcode) {
 	case SCHEME_OP_READ:
 	case SCHEME_OP_WRITE:
 		return cqe->result <= sqe->len;
 	case SCHEME_OP_CALL:
 		return cqe->extra <= sqe->aux;
+	case SCHEME_OP_STAT:
+		return cqe->result == sizeof(struct scheme_stat);
+	case SCHEME_OP_STATFS:
+		return cqe->result == sizeof(struct scheme_statfs);
+	case SCHEME_OP_PATH:
+	case SCHEME_OP_READLINK:
+		return cqe->result <= sqe->aux;
+	case SCHEME_OP_GETDENTS:
+		return cqe->result <= sqe->len;
+	case SCHEME_OP_TRUNCATE:
+	case SCHEME_OP_UTIMENS:
+	case SCHEME_OP_CHMOD:
+	case SCHEME_OP_CHOWN:
+	case SCHEME_OP_RENAME:
+	case SCHEME_OP_LINK:
+	case SCHEME_OP_SYMLINK:
+	case SCHEME_OP_UNLINK:
+	case SCHEME_OP_MKDIR:
 	case SCHEME_OP_FSYNC:
 	case SCHEME_OP_MMAP_PREP:
 		return !cqe->result;

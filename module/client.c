@@ -20,7 +20,7 @@ MODULE_PARM_DESC(allow_other,
  * Who serves others can stall and fool them, so an unprivileged provider
  * serves its own user only, as with FUSE.
  */
-static bool client_may_enter(const struct schm_scheme *s)
+bool schm_client_may_enter(const struct schm_scheme *s)
 {
 	return s->config.privileged || READ_ONCE(allow_other) ||
 	       uid_eq(s->creator, current_euid());
@@ -87,7 +87,7 @@ static int client_open(struct inode *inode, struct file *file)
 		return -ENODEV;
 	if (!schm_scheme_alive(s))
 		ret = -ENODEV;
-	else if (!client_may_enter(s))
+	else if (!schm_client_may_enter(s))
 		ret = -EACCES;
 	if (ret)
 		goto out_put_scheme;
@@ -115,7 +115,7 @@ out_put_scheme:
 	return ret;
 }
 
-static int client_release(struct inode *inode, struct file *file)
+int schm_client_release(struct inode *inode, struct file *file)
 {
 	struct schm_handle *h = file->private_data;
 
@@ -136,7 +136,7 @@ static bool client_would_block(struct kiocb *iocb)
 	       !(iocb->ki_filp->f_flags & O_NONBLOCK);
 }
 
-static ssize_t client_read_iter(struct kiocb *iocb, struct iov_iter *to)
+ssize_t schm_client_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	if (client_would_block(iocb))
 		return -EAGAIN;
@@ -144,7 +144,7 @@ static ssize_t client_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			     SCHEME_OP_READ);
 }
 
-static ssize_t client_write_iter(struct kiocb *iocb, struct iov_iter *from)
+ssize_t schm_client_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	if (client_would_block(iocb))
 		return -EAGAIN;
@@ -169,7 +169,7 @@ static s64 client_simple(struct file *file, u8 opcode, u32 op_flags)
 	return ret;
 }
 
-static loff_t client_llseek(struct file *file, loff_t offset, int whence)
+loff_t schm_client_llseek(struct file *file, loff_t offset, int whence)
 {
 	const struct schm_handle *h = file->private_data;
 	loff_t size = 0;
@@ -185,7 +185,7 @@ static loff_t client_llseek(struct file *file, loff_t offset, int whence)
 					size);
 }
 
-static int client_fsync(struct file *file, loff_t start, loff_t end,
+int schm_client_fsync(struct file *file, loff_t start, loff_t end,
 			int datasync)
 {
 	const struct schm_handle *h = file->private_data;
@@ -196,23 +196,17 @@ static int client_fsync(struct file *file, loff_t start, loff_t end,
 			     datasync ? SCHEME_FSYNC_DATA : 0);
 }
 
-#define CLIENT_FOPS				\
-	.owner		= THIS_MODULE,		\
-	.release	= client_release,	\
-	.read_iter	= client_read_iter,	\
-	.write_iter	= client_write_iter,	\
-	.llseek		= client_llseek,	\
-	.fsync		= client_fsync,		\
-	.poll		= schm_handle_poll,	\
-	.mmap		= schm_client_mmap,	\
-	.unlocked_ioctl	= schm_client_ioctl,	\
-	.compat_ioctl	= compat_ptr_ioctl
-
 const struct file_operations schm_client_fops = {
-	CLIENT_FOPS,
+	SCHM_CLIENT_FOPS,
 	.open		= client_open,
+	.release	= schm_client_release,
+	.write_iter	= schm_client_write_iter,
+	.llseek		= schm_client_llseek,
 };
 
 const struct file_operations schm_client_anon_fops = {
-	CLIENT_FOPS,
+	SCHM_CLIENT_FOPS,
+	.release	= schm_client_release,
+	.write_iter	= schm_client_write_iter,
+	.llseek		= schm_client_llseek,
 };

@@ -4,8 +4,11 @@
 #define SCHM_CLIENT_H
 
 #include <linux/fs.h>
+#include <linux/poll.h>
 
 #include "schm.h"
+
+struct io_uring_cmd;
 
 /* Of the device node; its open() opens the root. */
 extern const struct file_operations schm_client_fops;
@@ -36,7 +39,33 @@ long schm_client_sendfd(struct file *file, void __user *argp);
 long schm_client_recvfd(struct file *file, void __user *argp);
 long schm_client_mmap_prep(struct file *file, void __user *argp);
 
-/* All commands. */
+/* May the calling process use this scheme at all? */
+bool schm_client_may_enter(const struct schm_scheme *s);
+
+int schm_client_release(struct inode *inode, struct file *file);
+ssize_t schm_client_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t schm_client_write_iter(struct kiocb *iocb, struct iov_iter *from);
+loff_t schm_client_llseek(struct file *file, loff_t offset, int whence);
+int schm_client_fsync(struct file *file, loff_t start, loff_t end, int datasync);
+
+/* The commands, by ioctl and through io_uring: one table for both. */
 long schm_client_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+int schm_client_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+/* The one that needs most words. */
+long schm_client_request(struct file *file, void __user *argp);
+
+/* The file's handle, if it is a client's file, else NULL. */
+struct schm_handle *schm_client_handle(const struct file *file);
+
+/* What every client's file has, whatever opened it. */
+#define SCHM_CLIENT_FOPS				\
+	.owner		= THIS_MODULE,			\
+	.read_iter	= schm_client_read_iter,	\
+	.fsync		= schm_client_fsync,		\
+	.poll		= schm_handle_poll,		\
+	.mmap		= schm_client_mmap,		\
+	.unlocked_ioctl	= schm_client_ioctl,		\
+	.compat_ioctl	= compat_ptr_ioctl,		\
+	.uring_cmd	= schm_client_uring_cmd
 
 #endif /* SCHM_CLIENT_H */

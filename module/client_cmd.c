@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The commands of a client's file; OPENAT, DUP and CALL. */
+/*
+ * The commands of a client's file: OPENAT, DUP and CALL, and how a command
+ * comes. Whether by ioctl or through io_uring, it is decoded once, here.
+ */
 #include "client.h"
 
 #include <linux/anon_inodes.h>
@@ -8,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "handle.h"
 #include "request.h"
 #include "scheme.h"
@@ -199,10 +203,9 @@ static long client_call(struct file *file, void __user *argp)
 	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
-long schm_client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long client_command(struct file *file, unsigned int cmd, void __user *argp)
 {
 	const struct schm_handle *h = file->private_data;
-	void __user *argp = (void __user *)arg;
 
 	switch (cmd) {
 	case SCHEME_IOC_OPENAT:
@@ -217,7 +220,47 @@ long schm_client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return h->open ? schm_client_recvfd(file, argp) : -EBADF;
 	case SCHEME_IOC_MMAP_PREP:
 		return h->open ? schm_client_mmap_prep(file, argp) : -EBADF;
+	case SCHEME_IOC_REQUEST:
+		return schm_client_request(file, argp);
 	default:
 		return -ENOTTY;
 	}
+}
+
+long schm_client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return client_command(file, cmd, (void __user *)arg);
+}
+
+/*
+ * A command waits for its provider, so that the first, non-blocking attempt is
+ * refused, and a worker thread makes the second: it has the submitter's memory,
+ * files and rights, so that the decoder need not know of it.
+ */
+int schm_client_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	struct scheme_command arg;
+	long ret;
+
+	if (schm_cmd_is_cancel(issue_flags))
+		return 0;
+	/* 16 bytes: there in a small submission entry, too */
+	BUILD_BUG_ON(sizeof(arg) > 16);
+	memcpy(&arg, schm_cmd_payload(cmd), sizeof(arg));
+	barrier();
+	if (_IOC_TYPE(cmd->cmd_op) != SCHEME_IOC_MAGIC)
+		return -ENOTTY;
+	if (arg.reserved || arg.size != _IOC_SIZE(cmd->cmd_op))
+		return -EINVAL;
+	if (issue_flags & IO_URING_F_NONBLOCK)
+		return -EAGAIN;
+	ret = client_command(cmd->file, cmd->cmd_op, u64_to_user_ptr(arg.arg));
+	/* nobody restarts it */
+	return ret == -ERESTARTSYS ? -EINTR : ret;
+}
+
+struct schm_handle *schm_client_handle(const struct file *file)
+{
+	return file->f_op->unlocked_ioctl == schm_client_ioctl ?
+	       file->private_data : NULL;
 }

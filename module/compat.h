@@ -6,6 +6,7 @@
 #ifndef SCHM_COMPAT_H
 #define SCHM_COMPAT_H
 
+#include <linux/dcache.h>
 #include <linux/device.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -141,6 +142,81 @@ static inline int schm_vfs_mmap(struct file *file, struct vm_area_struct *vma)
 	return vfs_mmap(file, vma);
 #else
 	return call_mmap(file, vma);
+#endif
+}
+
+/* ---- file systems ---- */
+
+#ifdef SCHM_HAVE_IDMAP
+#define schm_idmap mnt_idmap
+#else
+#define schm_idmap user_namespace
+#endif
+
+/* The parameters of d_revalidate(). */
+#ifdef SCHM_HAVE_REVALIDATE_DIR
+#define SCHM_REVALIDATE_ARGS struct inode *dir, const struct qstr *name, \
+			     struct dentry *dentry, unsigned int flags
+#else
+#define SCHM_REVALIDATE_ARGS struct dentry *dentry, unsigned int flags
+#endif
+
+/* What mkdir() returns. */
+#ifdef SCHM_HAVE_MKDIR_DENTRY
+#define SCHM_MKDIR_TYPE		struct dentry *
+#define SCHM_MKDIR_RESULT(err)	ERR_PTR(err)
+#else
+#define SCHM_MKDIR_TYPE		int
+#define SCHM_MKDIR_RESULT(err)	(err)
+#endif
+
+/* The parameters of create(). */
+#ifdef SCHM_HAVE_CREATE_NO_EXCL
+#define SCHM_CREATE_ARGS struct schm_idmap *idmap, struct inode *dir, \
+			 struct dentry *dentry, umode_t mode
+#else
+#define SCHM_CREATE_ARGS struct schm_idmap *idmap, struct inode *dir, \
+			 struct dentry *dentry, umode_t mode, bool excl
+#endif
+
+static inline void schm_fillattr(struct schm_idmap *idmap, u32 mask,
+				 struct inode *inode, struct kstat *stat)
+{
+#ifdef SCHM_HAVE_FILLATTR_MASK
+	generic_fillattr(idmap, mask, inode, stat);
+#else
+	generic_fillattr(idmap, inode, stat);
+#endif
+}
+
+static inline void schm_set_times(struct inode *inode, struct timespec64 atime,
+				  struct timespec64 mtime,
+				  struct timespec64 ctime)
+{
+#ifdef SCHM_HAVE_INODE_TIMES
+	inode_set_atime_to_ts(inode, atime);
+	inode_set_mtime_to_ts(inode, mtime);
+	inode_set_ctime_to_ts(inode, ctime);
+#else
+	inode->i_atime = atime;
+	inode->i_mtime = mtime;
+	inode->i_ctime = ctime;
+#endif
+}
+
+#ifdef SCHM_HAVE_COPY_SPLICE_READ
+#define schm_splice_read copy_splice_read
+#else
+#define schm_splice_read generic_file_splice_read
+#endif
+
+static inline void schm_set_d_op(struct super_block *sb,
+				 const struct dentry_operations *ops)
+{
+#ifdef SCHM_HAVE_DEFAULT_D_OP
+	set_default_d_op(sb, ops);
+#else
+	sb->s_d_op = ops;
 #endif
 }
 

@@ -19,6 +19,7 @@
 
 #define FEATURES (SCHEME_F_URING_ENTER | SCHEME_F_BUSY_POLL | \
 		  SCHEME_F_EVENTS | \
+		  SCHEME_F_SCHEMEFS | SCHEME_F_REQUEST | \
 		  (SCHM_CMD_CANCEL ? SCHEME_F_URING_CANCEL : 0))
 
 static long control_query(void __user *argp)

@@ -28,6 +28,7 @@ struct schm_handle *schm_handle_alloc(struct schm_scheme *s)
 	h->events = (__force u32)DEFAULT_POLLMASK;
 	schm_source_init(&h->source, &s->lock, false);
 	init_waitqueue_head(&h->wait);
+	INIT_LIST_HEAD(&h->inode_node);
 	INIT_LIST_HEAD(&h->close.node);
 	h->close.kind = SCHM_ENTRY_CLOSE;
 	schm_map_init(&h->map);

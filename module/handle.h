@@ -34,6 +34,7 @@ struct schm_handle {
 	wait_queue_head_t	wait;		/* for events to change */
 	struct hlist_node	node;		/* scheme->lock */
 	struct schm_map		map;		/* scheme->lock */
+	struct list_head	inode_node;	/* schemefs: its inode's lock */
 	struct schm_entry	close;		/* the last reference's */
 };
 

@@ -31,6 +31,13 @@ static void wake_users(struct schm_scheme *s)
 	spin_unlock(&s->lock);
 }
 
+static void (*stop_hook)(void);	/* set while there are no schemes */
+
+void schm_scheme_on_stop(void (*fn)(void))
+{
+	stop_hook = fn;
+}
+
 /* No new opens, no more requests. False: somebody else has done it. */
 static bool scheme_stop(struct schm_scheme *s)
 {
@@ -49,6 +56,8 @@ static bool scheme_stop(struct schm_scheme *s)
 		schm_queue_fail(s->queues[i], SCHEME_RING_DEAD);
 	wake_users(s);
 	schm_handles_wake(s);
+	if (stop_hook)
+		stop_hook();
 	return true;
 }
 

@@ -18,6 +18,12 @@ void schm_scheme_kill(struct schm_scheme *s);
  */
 void schm_scheme_discard(struct schm_scheme *s);
 
+/*
+ * Have fn called whenever a scheme has been stopped, before its name is free;
+ * it must not wait. NULL: nobody wants to know any more.
+ */
+void schm_scheme_on_stop(void (*fn)(void));
+
 /* Look after the owners of all schemes while there are any. */
 void schm_watch_start(void);
 void schm_watch_stop(void);

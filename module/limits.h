@@ -5,6 +5,7 @@
 
 #include <linux/build_bug.h>
 #include <linux/sizes.h>
+#include <linux/time64.h>
 
 #include "schm.h"
 
@@ -58,6 +59,15 @@
 
 /* Longer spinning is a waste that sleeping does better. */
 #define SCHM_BUSY_POLL_MAX_US	10000
+
+/* Directory entries that one call asks for; what getdents(2) usually has room for. */
+#define SCHM_ENTRIES_MAX	((u32)SZ_32K)
+
+/* How long a provider may let schemefs go by an answer. */
+#define SCHM_LIFETIME_MAX_NS	(60ULL * 60 * NSEC_PER_SEC)
+
+/* A mount's list of schemes: what mount(2) can carry. */
+#define SCHM_FS_LIST_MAX	(SZ_4K - 64)
 
 #define SCHM_IS_POWER_OF_2(n) ((n) && !((n) & ((n) - 1)))
 static_assert(SCHM_IS_POWER_OF_2(SCHM_DEPTH_MAX));

@@ -8,6 +8,7 @@
 #include "life.h"
 #include "registry.h"
 #include "request.h"
+#include "schemefs.h"
 
 static int __init schm_init(void)
 {
@@ -22,11 +23,16 @@ static int __init schm_init(void)
 	ret = schm_event_init();
 	if (ret)
 		goto err_registry_exit;
-	ret = schm_control_init();
+	ret = schm_fs_init();
 	if (ret)
 		goto err_event_exit;
+	ret = schm_control_init();
+	if (ret)
+		goto err_fs_exit;
 	return 0;
 
+err_fs_exit:
+	schm_fs_exit();
 err_event_exit:
 	schm_event_exit();
 err_registry_exit:
@@ -39,8 +45,9 @@ err_req_exit:
 static void __exit schm_exit(void)
 {
 	schm_control_exit();
-	schm_event_exit();
 	schm_watch_stop();
+	schm_fs_exit();
+	schm_event_exit();
 	schm_registry_exit();
 	schm_req_exit();
 	/* schemes are freed by RCU, with code of the kernel's; wait all the same */

@@ -138,9 +138,26 @@ struct schm_scheme *schm_registry_find_name(const char *name)
 	return s;
 }
 
+dev_t schm_registry_dev(const struct schm_scheme *s)
+{
+	return MKDEV(MAJOR(first_dev), s->minor);
+}
+
 bool schm_registry_empty(void)
 {
 	return xa_empty(&minors);
+}
+
+struct schm_scheme *schm_registry_next(unsigned long *minor)
+{
+	struct schm_scheme *s;
+
+	rcu_read_lock();
+	while ((s = xa_find(&minors, minor, ULONG_MAX, XA_PRESENT)) &&
+	       !kref_get_unless_zero(&s->ref))
+		++*minor;
+	rcu_read_unlock();
+	return s;
 }
 
 void schm_registry_for_each(void (*fn)(struct schm_scheme *s))
@@ -148,17 +165,7 @@ void schm_registry_for_each(void (*fn)(struct schm_scheme *s))
 	struct schm_scheme *s;
 	unsigned long minor = 0;
 
-	for (;;) {
-		rcu_read_lock();
-		s = xa_find(&minors, &minor, ULONG_MAX, XA_PRESENT);
-		if (s && !kref_get_unless_zero(&s->ref)) {
-			rcu_read_unlock();
-			minor++;
-			continue;
-		}
-		rcu_read_unlock();
-		if (!s)
-			return;
+	while ((s = schm_registry_next(&minor))) {
 		fn(s);
 		schm_scheme_put(s);
 		minor++;

@@ -22,8 +22,16 @@ void schm_registry_del(struct schm_scheme *s);
 struct schm_scheme *schm_registry_find_minor(unsigned int minor);
 struct schm_scheme *schm_registry_find_name(const char *name);
 
+/* The scheme's device number. */
+dev_t schm_registry_dev(const struct schm_scheme *s);
+
 bool schm_registry_empty(void);
 
+/*
+ * The scheme with the lowest minor number from *minor on, which is set to that;
+ * a reference, or NULL at the end.
+ */
+struct schm_scheme *schm_registry_next(unsigned long *minor);
 /* Call fn for every scheme, without any lock held. */
 void schm_registry_for_each(void (*fn)(struct schm_scheme *s));
 

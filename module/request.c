@@ -38,7 +38,7 @@ static void req_set_caller(struct schm_req *req, const struct file *file)
 	const struct cred *cred = current_cred();
 	struct pid *pid = task_tgid(current);
 
-	if (current->flags & PF_KTHREAD) {
+	if (file && (current->flags & PF_KTHREAD)) {
 		cred = file->f_cred;
 		pid = h->opener;
 	}
@@ -92,9 +92,12 @@ static void req_drop_refs(struct schm_req *req, struct schm_late *late)
 	schm_ticket_release(req);
 	if (req->opens)
 		schm_handle_unref(req->opens, late);
+	if (req->second)
+		schm_handle_unref(req->second, late);
 	if (req->handle)
 		schm_handle_unref(req->handle, late);
 	req->opens = NULL;
+	req->second = NULL;
 	req->handle = NULL;
 }
 

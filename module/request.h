@@ -42,6 +42,7 @@ struct schm_req {
 	refcount_t		ref;
 	struct schm_handle	*handle;	/* one reference */
 	struct schm_handle	*opens;		/* OPEN, DUP: one reference */
+	struct schm_handle	*second;	/* of a second path; one reference */
 	struct schm_queue	*queue;
 	u32			index;		/* of tag and slot */
 	void			*slot;
@@ -81,7 +82,8 @@ void schm_req_exit(void);
 
 /*
  * A request of the calling process on h, with handle and ids filled in. file
- * tells who counts when a kernel thread calls. NULL: no memory.
+ * tells who counts when a kernel thread calls; without one, the thread's own
+ * credentials do. NULL: no memory.
  */
 struct schm_req *schm_req_alloc(struct schm_handle *h, const struct file *file,
 				u8 opcode);

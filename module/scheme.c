@@ -7,6 +7,7 @@
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/user_namespace.h>
 
 #include "queue.h"
@@ -80,6 +81,7 @@ struct schm_scheme *schm_scheme_alloc(const struct schm_config *config)
 	kref_init(&s->ref);
 	s->config = *config;
 	s->creator = current_euid();
+	s->creator_gid = current_egid();
 	spin_lock_init(&s->lock);
 	hash_init(s->handles);
 	hash_init(s->users);

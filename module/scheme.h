@@ -55,6 +55,7 @@ struct schm_scheme {
 	struct kref		ref;
 	struct schm_config	config;
 	kuid_t			creator;
+	kgid_t			creator_gid;
 	struct pid_namespace	*pid_ns;	/* ids in entries are told in these */
 	struct user_namespace	*user_ns;
 	struct schm_queue	**queues;

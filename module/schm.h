@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * redox_scheme: user-space daemons serve character devices.
+ * redox_scheme: user-space daemons serve character devices and directories.
  *
  * Layers; a file includes its own or lower ones only:
  *
- *   entry	control provider enter attach client client_* event	user pointers,
- *							fops
- *   work	life transfer request answer ticket handle map equeue watch	no fops
+ *   entry	control provider enter attach client* event schemefs*
+ *							user pointers, fops
+ *   work	life transfer op request answer ticket handle map equeue watch
+ *							no fops
  *   objects	config scheme queue park memory registry node	references, lists
  *   base	limits compat
  *
@@ -17,6 +18,8 @@
  *   io_uring ctx lock	not ours; may be held on entry to ->uring_cmd()
  *     nest_lock	mutex	event queues that watch each other. Taken by a
  *				watch of a queue, and as a queue is closed
+ *   s_umount, i_rwsem	not ours; held on entry to most operations of schemefs,
+ *				and while a request waits for its answer
  *     names_lock	mutex	registry: the list of names, device_add and
  *				device_del. Taken by create and kill only
  *       queue->lock	spin	one queue: private ring indices, tags, request
@@ -31,6 +34,10 @@
  *				SCHM_NEST_MAX, an order that nest_lock keeps
  *   accounts_lock	spin	who has event queues; alone
  *   all_lock		spin	the list of all schemes; alone
+ *   tops_lock		spin	schemefs: the list of schemes' root inodes;
+ *				i_lock inside, by igrab()
+ *   schm_inode->lock	spin	schemefs: attributes and open handles of an
+ *				inode; alone
  *             wait-queue locks	of handles, completions and queues; innermost.
  *				None of our callbacks is on them
  *
@@ -56,7 +63,11 @@
  *   watch	its event queue and its source: whichever file goes first ends
  *		it. Keeps neither
  *   handle	its file · every request on it · every mapping of it; the last
- *		one sends the CLOSE
+ *		one sends the CLOSE. A request of schemefs by path has one of
+ *		its own, not open
+ *   inode	of schemefs: its dentry and files; holds its scheme. When a
+ *		scheme dies, its root's dentry is invalidated, and with it
+ *		all below that nobody uses
  *   request	the client that waits for it · its tag, from reserve to the
  *		answer or the scheme's death
  *   file in flight	its request, see ticket.h; attached memory: its handle

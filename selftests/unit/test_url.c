@@ -99,6 +99,25 @@ static void long_paths_are_enametoolong(void **state)
 	assert_int_equal(scheme_dup(-1, path, 0), -EBADF);
 }
 
+static void dots_are_resolved_by_the_letters(void **state)
+{
+	static const char *const paths[][2] = {
+		{ "", "" }, { "a", "a" }, { "a/b", "a/b" }, { "a//b/", "a/b" },
+		{ ".", "" }, { "..", "" }, { "../..", "" }, { "./a/.", "a" },
+		{ "a/..", "" }, { "a/../b", "b" }, { "a/b/..", "a" },
+		{ "a/b/../../../c", "c" }, { "...", "..." }, { "a/..b", "a/..b" },
+		{ "a/.b/..", "a" }, { "ab/cd/../ef", "ab/ef" },
+	};
+	char path[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		strcpy(path, paths[i][0]);
+		url_normalise(path);
+		assert_string_equal(path, paths[i][1]);
+	}
+}
+
 static void no_module_is_enoent(void **state)
 {
 	const struct scheme_config config = {
@@ -167,6 +186,7 @@ int main(void)
 		cmocka_unit_test(other_names_are_einval),
 		cmocka_unit_test(longest_name_is_64_bytes),
 		cmocka_unit_test(long_paths_are_enametoolong),
+		cmocka_unit_test(dots_are_resolved_by_the_letters),
 		cmocka_unit_test(no_module_is_enoent),
 		cmocka_unit_test(bad_name_is_einval),
 		cmocka_unit_test(callbacks_that_we_do_not_know_are_e2big),

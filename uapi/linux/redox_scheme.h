@@ -18,6 +18,9 @@
  *   - files in flight: ATTACH, FETCH; SENDFD, RECVFD; SCHEME_CQE_NEW_FD
  *   - memory of a file: ATTACH_MEMORY; MMAP_PREP, mmap(2); MUNMAP entries
  *   - the event scheme: struct scheme_event, EVENT_WAIT, SCHEME_F_EVENTS
+ *   - operations STAT to FCNTL have their formats; SYMLINK, READLINK, MKDIR
+ *   - client fd: REQUEST, and every command through io_uring as well
+ *   - the file system schemefs (SCHEME_F_SCHEMEFS)
  *
  * Negotiation
  *
@@ -59,6 +62,10 @@
 #define SCHEME_F_URING_CANCEL	(1ULL << 1)
 /* scheme_create.busy_poll_us is honoured. */
 #define SCHEME_F_BUSY_POLL	(1ULL << 2)
+/* There is a file system of type schemefs. */
+#define SCHEME_F_SCHEMEFS	(1ULL << 3)
+/* Client fds take REQUEST, and their commands through io_uring. */
+#define SCHEME_F_REQUEST	(1ULL << 4)
 
 /* The event scheme is there: /dev/scheme/event. */
 #define SCHEME_F_EVENTS		(1ULL << 8)
@@ -365,7 +372,11 @@ struct scheme_fetch {
  * open(2) of the node opens the root of the scheme: an OPEN request with an
  * empty path. With access mode 3 (O_WRONLY | O_RDWR: "for ioctl only"; asks
  * for the right to read and to write) no object of the scheme is opened and
- * the provider is not asked: such a descriptor serves OPENAT alone.
+ * the provider is not asked: such a descriptor serves OPENAT, and REQUEST with
+ * a path, which then starts at the root.
+ *
+ * Every command here is an ioctl, and a command of io_uring as well: see
+ * struct scheme_command.
  */
 
 /**
@@ -425,9 +436,75 @@ struct scheme_call {
 	__u32	reserved;
 };
 
+/**
+ * struct scheme_request - an operation without a system call of its own
+ * @opcode: SCHEME_OP_STAT to SCHEME_OP_FCNTL, _SYMLINK, _READLINK, _MKDIR
+ * @reserved0: zero
+ * @op_flags: as in the entry of that operation; else 0
+ * @offset: GETDENTS: where to go on; else 0
+ * @aux: as in the entry of that operation; 0 where the module fills it in
+ * @path: pointer to the path, or a LINK's or RENAME's old one, or a SYMLINK's
+ *	target; no NUL inside; starts at the descriptor, or at the root for one
+ *	of access mode 3
+ * @path2: RENAME, LINK: pointer to the new path; SYMLINK: to the link's path
+ * @path_len: bytes, 0..SCHEME_PATH_MAX; 0 is the descriptor's file itself
+ * @path2_len: likewise
+ * @buf: UTIMENS: pointer to a struct scheme_times; operations that answer with
+ *	bytes: pointer to room for them
+ * @buf_len: in: bytes at @buf; a STAT, STATFS or UTIMENS needs the size of its
+ *	struct, exactly
+ * @fd2: RENAME, LINK: descriptor of the same scheme that @path2 starts at; -1
+ *	is this one; else -1
+ * @result: out, the provider's value: bytes at @buf, a FCNTL's value, or 0
+ * @reserved: zero
+ *
+ * Returns 0, or -1 with the provider's error. EACCES when the operation changes
+ * something and the descriptor has no right to write; EXDEV when @fd2 is of
+ * another scheme, EBADF when it is of none; EBADF for a GETDENTS or FCNTL on a
+ * descriptor of access mode 3; ENAMETOOLONG above the limit, or when the paths
+ * do not fit a slot together; EOPNOTSUPP for other operations of this header,
+ * ENOSYS for those that it does not have; EIO for an answer that cannot be.
+ */
+struct scheme_request {
+	__u8	opcode;
+	__u8	reserved0[3];
+	__u32	op_flags;
+	__u64	offset;
+	__u64	aux;
+	__u64	path;
+	__u64	path2;
+	__u32	path_len;
+	__u32	path2_len;
+	__u64	buf;
+	__u32	buf_len;
+	__s32	fd2;
+	__s64	result;
+	__u64	reserved;
+};
+
+/**
+ * struct scheme_command - a client's command in an io_uring entry
+ * @arg: pointer to the ioctl's struct
+ * @size: its size; anything else is EINVAL
+ * @reserved: zero
+ *
+ * These are the 16 bytes of command; cmd_op is the ioctl's number. The result
+ * of the completion is what the ioctl would return, or a negative errno. A
+ * command runs in a worker thread of io_uring, with the submitter's rights and
+ * a deadline of 30 s unless the scheme has another. The struct must stay where
+ * it is until the completion. Kernels before 7.1 answer EOPNOTSUPP on a ring
+ * with IOPOLL.
+ */
+struct scheme_command {
+	__u64	arg;
+	__u32	size;
+	__u32	reserved;
+};
+
 #define SCHEME_IOC_OPENAT	_IOW(SCHEME_IOC_MAGIC, 0x30, struct scheme_openat)
 #define SCHEME_IOC_DUP		_IOW(SCHEME_IOC_MAGIC, 0x31, struct scheme_dup)
 #define SCHEME_IOC_CALL		_IOWR(SCHEME_IOC_MAGIC, 0x32, struct scheme_call)
+#define SCHEME_IOC_REQUEST	_IOWR(SCHEME_IOC_MAGIC, 0x33, struct scheme_request)
 
 /**
  * struct scheme_sendfd - send an open file to the provider
@@ -754,6 +831,34 @@ struct scheme_cqe {
  * SENDFD  payload string; op_flags: SCHEME_SENDFD_*; aux: word; FETCH first
  *	   -> value
  * RECVFD  payload string; aux: word; ATTACH first -> SCHEME_CQE_NEW_FD
+ *
+ * All of the following but GETDENTS and FCNTL name their object by handle and
+ * path: handle is SCHEME_ROOT or an open file, the path starts there, and an
+ * empty one is that file itself. A link at the end of a path is not followed.
+ * "ino" is the number of the object that the caller has seen, 0 if it has not:
+ * a provider whose path now leads to another one answers ESTALE, and the path
+ * is walked again. Bytes of an answer start at the start of the slot.
+ *
+ * STAT	   payload path; aux: room -> sizeof(struct scheme_stat), which is there
+ * STATFS  likewise, with struct scheme_statfs
+ * TRUNCATE payload path; aux: size; offset: ino -> 0
+ * UTIMENS payload struct scheme_times and path; offset: ino -> 0
+ * CHMOD   payload path; aux: permission bits; offset: ino -> 0
+ * CHOWN   payload path; aux: uid, and gid << 32, ~0 to leave it; ids are those
+ *	   of the creator's user namespace; offset: ino -> 0
+ * PATH	   payload path; aux: room -> bytes of the object's own path, which
+ *	   starts at the root
+ * RENAME  payload struct scheme_paths, path, NUL, new path; aux: handle of the
+ *	   new path; op_flags: SCHEME_RENAME_*; offset: ino -> 0
+ * LINK	   likewise, a second name; op_flags: 0 -> 0
+ * UNLINK  payload path; op_flags: SCHEME_UNLINK_*; offset: ino -> 0
+ * GETDENTS handle: a directory; len: room in the slot; offset: 0, or an entry's
+ *	   next -> bytes of struct scheme_dirent, 0 at the end
+ * FCNTL   op_flags: command; aux: argument -> value
+ * SYMLINK payload struct scheme_paths, target, NUL, path; aux: handle of the
+ *	   path -> 0
+ * READLINK payload path; aux: room -> bytes of the target
+ * MKDIR   payload path; aux: permission bits -> 0; EEXIST if there is anything
  * CANCEL  one-way; user_data: the tag of a request whose caller wants to stop
  *	   waiting. Answer that request as usual: ECANCELED or its real result
  */
@@ -788,7 +893,10 @@ struct scheme_cqe {
 #define SCHEME_OP_RING_ATTACH	28
 #define SCHEME_OP_CANCEL	29
 #define SCHEME_OP_DETACH	30
-#define SCHEME_OP_LAST		30
+#define SCHEME_OP_SYMLINK	31
+#define SCHEME_OP_READLINK	32
+#define SCHEME_OP_MKDIR		33
+#define SCHEME_OP_LAST		33
 /* From here on a provider may define its own (direct rings only). */
 #define SCHEME_OP_PROVIDER	128
 
@@ -803,6 +911,133 @@ struct scheme_cqe {
 
 /* FSYNC: fdatasync(2). */
 #define SCHEME_FSYNC_DATA	(1U << 0)
+
+/* UNLINK: a directory, which must be empty; without it, anything else. */
+#define SCHEME_UNLINK_DIR	(1U << 9)	/* AT_REMOVEDIR */
+
+/* RENAME, as renameat2(2): EEXIST if the new name is taken; swap the two. */
+#define SCHEME_RENAME_NOREPLACE	(1U << 0)
+#define SCHEME_RENAME_EXCHANGE	(1U << 1)
+
+/* UTIMENS, nanoseconds: now, or leave it; as utimensat(2). */
+#define SCHEME_TIME_NOW		0x3fffffffU
+#define SCHEME_TIME_OMIT	0x3ffffffeU
+
+/* Longest name of a directory entry. */
+#define SCHEME_DIRENT_NAME_MAX	255
+/* The number of a scheme's root; 0 is none; neither is another object's. */
+#define SCHEME_INO_ROOT		1ULL
+
+/**
+ * struct scheme_stat - an answer to STAT
+ * @mode: type and permission bits, Linux numbers; schemefs takes S_IFREG,
+ *	S_IFDIR, S_IFLNK and, for a stream, S_IFIFO
+ * @nlink: names
+ * @uid: owner, in the user namespace of the creator; from a provider without
+ *	CAP_SYS_ADMIN its own uid and gid count, whatever these say
+ * @gid: likewise
+ * @ino: the object's number, above SCHEME_INO_ROOT
+ * @generation: of the number, if that is used again
+ * @size: bytes
+ * @blocks: of 512 bytes, used
+ * @atime: seconds since 1970
+ * @mtime: likewise
+ * @ctime: likewise
+ * @atime_nsec: nanoseconds, below 1,000,000,000
+ * @mtime_nsec: likewise
+ * @ctime_nsec: likewise
+ * @blksize: good size of a transfer; 0 lets the module choose
+ * @lifetime_ns: how long schemefs may go by this answer without asking again
+ * @reserved: zero
+ */
+struct scheme_stat {
+	__u32	mode;
+	__u32	nlink;
+	__u32	uid;
+	__u32	gid;
+	__u64	ino;
+	__u64	generation;
+	__u64	size;
+	__u64	blocks;
+	__s64	atime;
+	__s64	mtime;
+	__s64	ctime;
+	__u32	atime_nsec;
+	__u32	mtime_nsec;
+	__u32	ctime_nsec;
+	__u32	blksize;
+	__u64	lifetime_ns;
+	__u64	reserved[4];
+};
+
+/**
+ * struct scheme_statfs - an answer to STATFS
+ * @blocks: in all, of @bsize bytes
+ * @bfree: free
+ * @bavail: free for everybody
+ * @files: objects there can be
+ * @ffree: of them not in use
+ * @bsize: bytes of a block, not 0
+ * @namelen: longest name
+ * @reserved: zero
+ */
+struct scheme_statfs {
+	__u64	blocks;
+	__u64	bfree;
+	__u64	bavail;
+	__u64	files;
+	__u64	ffree;
+	__u32	bsize;
+	__u32	namelen;
+	__u64	reserved[2];
+};
+
+/**
+ * struct scheme_times - what UTIMENS sets
+ * @atime: seconds since 1970
+ * @mtime: likewise
+ * @atime_nsec: nanoseconds, SCHEME_TIME_NOW or SCHEME_TIME_OMIT
+ * @mtime_nsec: likewise
+ */
+struct scheme_times {
+	__s64	atime;
+	__s64	mtime;
+	__u32	atime_nsec;
+	__u32	mtime_nsec;
+};
+
+/**
+ * struct scheme_paths - first bytes of a payload of two paths
+ * @first_len: bytes of the first path, which follows; a NUL comes behind it
+ * @second_len: bytes of the second path, which comes behind the NUL
+ */
+struct scheme_paths {
+	__u32	first_len;
+	__u32	second_len;
+};
+
+/**
+ * struct scheme_dirent - an entry of a directory
+ * @ino: the object's number, as STAT would say
+ * @next: the offset that goes on behind this entry: 1 to 2^63 - 3, whatever
+ *	serves the provider; must stay good while the directory is open
+ * @type: the object's type: (mode & S_IFMT) >> 12, or 0
+ * @namelen: bytes of @name, 1..SCHEME_DIRENT_NAME_MAX
+ * @reserved: zero
+ * @name: no NUL, no '/', neither "." nor ".."; zeros up to a multiple of 8
+ */
+struct scheme_dirent {
+	__u64	ino;
+	__u64	next;
+	__u16	type;
+	__u16	namelen;
+	__u32	reserved;
+	__u8	name[];
+};
+
+/* Bytes of an entry with a name of so many bytes. */
+#define SCHEME_DIRENT_SIZE(namelen) \
+	(((__u32)sizeof(struct scheme_dirent) + (namelen) + 7U) & ~7U)
 
 /**
  * struct scheme_call_header - first bytes of a CALL's payload
@@ -843,6 +1078,13 @@ SCHEME_SIZE_IS(struct scheme_ring_provider, 192);
 SCHEME_SIZE_IS(struct scheme_sqe, 64);
 SCHEME_SIZE_IS(struct scheme_cqe, 32);
 SCHEME_SIZE_IS(struct scheme_call_header, 32);
+SCHEME_SIZE_IS(struct scheme_request, 80);
+SCHEME_SIZE_IS(struct scheme_command, 16);
+SCHEME_SIZE_IS(struct scheme_stat, 128);
+SCHEME_SIZE_IS(struct scheme_statfs, 64);
+SCHEME_SIZE_IS(struct scheme_times, 24);
+SCHEME_SIZE_IS(struct scheme_paths, 8);
+SCHEME_SIZE_IS(struct scheme_dirent, 24);
 #undef SCHEME_SIZE_IS
 #endif
 

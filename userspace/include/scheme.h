@@ -106,6 +106,62 @@ struct scheme_ops {
 	 * now. No reply.
 	 */
 	void (*munmap)(struct scheme *s, uint64_t handle);
+
+	/*
+	 * What follows names its object by handle and path: the path starts at
+	 * the handle, which is SCHEME_ROOT or an open file, and "" is that file
+	 * itself. A link at the end of a path is not followed. When
+	 * scheme_req_ino() is not 0, the caller means the object of that number:
+	 * if the path leads to another one now, answer ESTALE.
+	 */
+
+	/* What the object is. Reply: scheme_reply_stat(). */
+	void (*stat)(struct scheme_req *req, uint64_t handle, const char *path);
+	/* Reply: scheme_reply_statfs(). */
+	void (*statfs)(struct scheme_req *req, uint64_t handle,
+		       const char *path);
+	/* Reply: 0. */
+	void (*truncate)(struct scheme_req *req, uint64_t handle,
+			 const char *path, uint64_t size);
+	/* Nanoseconds may be SCHEME_TIME_NOW or _OMIT. Reply: 0. */
+	void (*utimens)(struct scheme_req *req, uint64_t handle,
+			const char *path, const struct scheme_times *times);
+	/* Set the permission bits. Reply: 0. */
+	void (*chmod)(struct scheme_req *req, uint64_t handle, const char *path,
+		      mode_t mode);
+	/* An id of -1 stays as it is. Reply: 0. */
+	void (*chown)(struct scheme_req *req, uint64_t handle, const char *path,
+		      uid_t uid, gid_t gid);
+	/* The object's path from the root. Reply: scheme_reply_bytes(). */
+	void (*fpath)(struct scheme_req *req, uint64_t handle, const char *path);
+	/* flags: SCHEME_RENAME_*. Replaces what path2 is, if it may. Reply: 0. */
+	void (*rename)(struct scheme_req *req, uint64_t handle, const char *path,
+		       uint64_t handle2, const char *path2, uint32_t flags);
+	/* A second name, path2, for a file. Reply: 0. */
+	void (*link)(struct scheme_req *req, uint64_t handle, const char *path,
+		     uint64_t handle2, const char *path2);
+	/* flags: SCHEME_UNLINK_DIR for an empty directory. Reply: 0. */
+	void (*unlink)(struct scheme_req *req, uint64_t handle, const char *path,
+		       uint32_t flags);
+	/*
+	 * Entries of the open directory `handle`, from offset on: 0, or what was
+	 * the `next` of any entry. Put them with scheme_dirent_add() until there
+	 * is no more room. Reply: scheme_reply_dirents(), without any at the end.
+	 */
+	void (*getdents)(struct scheme_req *req, uint64_t handle,
+			 uint64_t offset);
+	/* Anything that provider and client have agreed on. Reply: a value. */
+	void (*fcntl)(struct scheme_req *req, uint64_t handle, uint32_t cmd,
+		      uint64_t arg);
+	/* A new link at path, with this content. Reply: 0. */
+	void (*symlink)(struct scheme_req *req, const char *target,
+			uint64_t handle, const char *path);
+	/* Reply: scheme_reply_bytes() with the content. */
+	void (*readlink)(struct scheme_req *req, uint64_t handle,
+			 const char *path);
+	/* Reply: 0; EEXIST if there is anything of that name. */
+	void (*mkdir)(struct scheme_req *req, uint64_t handle, const char *path,
+		      mode_t mode);
 };
 
 /*
@@ -201,6 +257,8 @@ struct scheme_queue *scheme_req_queue(const struct scheme_req *req);
 const struct scheme_sqe *scheme_req_sqe(const struct scheme_req *req);
 /* op_flags: SCHEME_RW_* of a read or write, O_* of an open. */
 uint32_t scheme_req_flags(const struct scheme_req *req);
+/* The number that the caller has seen at the path of a request, or 0. */
+uint64_t scheme_req_ino(const struct scheme_req *req);
 /* A pointer of the provider's own, for a request that it parks. */
 void scheme_req_set_user(struct scheme_req *req, void *user);
 void *scheme_req_user(const struct scheme_req *req);
@@ -254,6 +312,23 @@ int scheme_req_attach_memory(struct scheme_req *req, int fd, uint64_t offset,
 			     uint64_t size, unsigned int flags);
 
 /*
+ * Answers of the operations on files. What is put into an answer overwrites the
+ * request's path. -EINVAL: more than the caller has room for; the request has
+ * been answered with ENAMETOOLONG.
+ */
+int scheme_reply_stat(struct scheme_req *req, const struct scheme_stat *st);
+int scheme_reply_statfs(struct scheme_req *req, const struct scheme_statfs *st);
+int scheme_reply_bytes(struct scheme_req *req, const void *data, size_t len);
+/*
+ * Add an entry to the answer of a getdents. mode: its type counts. "." and ".."
+ * are left out. 0; -ENOSPC: no more room, answer now; -EINVAL: a bad name or
+ * next.
+ */
+int scheme_dirent_add(struct scheme_req *req, uint64_t ino, uint64_t next,
+		      mode_t mode, const char *name);
+int scheme_reply_dirents(struct scheme_req *req);
+
+/*
  * Tell that `handle` is now ready for `events` (EPOLLIN, EPOLLOUT …), all of
  * them, none kept from before. From any thread.
  */
@@ -268,7 +343,8 @@ int scheme_kill(const char *control, const char *name);
 /*
  * Open "name:path", "/scheme/name/path" or "/dev/scheme/name"; returns an fd.
  * An empty path opens the node itself, or with O_DIRECTORY the provider's root
- * directory. flags and mode as for open(2).
+ * directory. "." and ".." are resolved by the letters and never leave the
+ * scheme. flags and mode as for open(2).
  * Errors: EINVAL not a scheme path; ENOENT no such scheme; else the provider's.
  */
 int scheme_open(const char *url, int flags, mode_t mode);
@@ -317,6 +393,41 @@ int scheme_event_watch(int fd, int queue, uint32_t flags, uint64_t data);
  */
 int scheme_event_wait(int queue, struct scheme_event *events, unsigned int nr,
 		      int timeout_ms);
+
+/*
+ * Operations on what path names below fd; "" is fd's file itself. They are for
+ * files of /dev/scheme, where the system calls end at the device; on those of a
+ * mounted schemefs the system calls do the same. What changes something needs a
+ * descriptor with the right to write. fd2 may be -1: the same as fd. Bytes come
+ * without a NUL.
+ */
+int scheme_statat(int fd, const char *path, struct scheme_stat *st);
+int scheme_statfsat(int fd, const char *path, struct scheme_statfs *st);
+int scheme_truncateat(int fd, const char *path, uint64_t size);
+int scheme_utimensat(int fd, const char *path, const struct scheme_times *times);
+int scheme_chmodat(int fd, const char *path, mode_t mode);
+int scheme_chownat(int fd, const char *path, uid_t uid, gid_t gid);
+/* The object's own path from the root; returns its length. */
+ssize_t scheme_pathat(int fd, const char *path, char *buf, size_t len);
+int scheme_renameat(int fd, const char *path, int fd2, const char *path2,
+		    unsigned int flags);
+int scheme_linkat(int fd, const char *path, int fd2, const char *path2);
+int scheme_symlinkat(const char *target, int fd, const char *path);
+ssize_t scheme_readlinkat(int fd, const char *path, char *buf, size_t len);
+/* flags: SCHEME_UNLINK_DIR (which is AT_REMOVEDIR). */
+int scheme_unlinkat(int fd, const char *path, unsigned int flags);
+int scheme_mkdirat(int fd, const char *path, mode_t mode);
+/* Entries (struct scheme_dirent) from offset on; bytes, 0 at the end. */
+ssize_t scheme_getdents(int fd, uint64_t offset, void *buf, size_t len);
+/* What provider and client have agreed on; the value, or -errno. */
+int64_t scheme_fcntl(int fd, uint32_t cmd, uint64_t arg);
+/*
+ * Make sqe a command on fd: SCHEME_IOC_OPENAT, _DUP, _CALL or _REQUEST with its
+ * struct, which must stay until the completion. The sqe's user_data is the
+ * caller's to set.
+ */
+void scheme_prep_command(struct io_uring_sqe *sqe, int fd, uint32_t cmd,
+			 void *arg);
 
 #ifdef __cplusplus
 }

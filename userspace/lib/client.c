@@ -83,11 +83,16 @@ static int open_below(const char *node, const char *path, int flags,
 int scheme_open(const char *url, int flags, mode_t mode)
 {
 	char node[sizeof(NODE_PREFIX) + SCHEME_NAME_MAX] = NODE_PREFIX;
-	const char *path;
-	int fd, ret = url_split(url, node + sizeof(NODE_PREFIX) - 1, &path);
+	char path[SCHEME_PATH_MAX + 1];
+	const char *rest;
+	int fd, ret = url_split(url, node + sizeof(NODE_PREFIX) - 1, &rest);
 
 	if (ret)
 		return ret;
+	if (strlen(rest) > SCHEME_PATH_MAX)
+		return -ENAMETOOLONG;
+	strcpy(path, rest);
+	url_normalise(path);
 	/* open(2) takes no device for a directory: only the provider knows. */
 	if (*path || flags & O_DIRECTORY)
 		return open_below(node, path, flags, mode);

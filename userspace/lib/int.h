@@ -5,9 +5,11 @@
  *   setup	schemes: create, adopt, stop, destroy
  *   server	dispatch, step, run		reply	answers, one a request
  *   fd		files in flight, memory to map
+ *   files	dispatch and answers of operations on files and directories
  *   queue	rings and slots in memory, ENTER
  *   client	the other side			url	names of files
  *   event	event queues
+ *   request	the client's operations on files and directories
  *
  * Threads. One thread at a time serves a queue: it alone takes submission
  * entries and writes a request's fields. Any thread may answer: the request's
@@ -43,6 +45,9 @@ struct scheme_req {
 	/* written by the serving thread before PENDING, then constant */
 	struct scheme_sqe	sqe;
 	struct scheme_call_header call;		/* CALL only */
+	/* GETDENTS, until its answer: bytes put, and more would not fit */
+	uint32_t		fill;
+	bool			full;
 	/* the provider's */
 	void			*user;
 };
@@ -136,6 +141,11 @@ bool req_claim(struct scheme_req *req);
  * req may be another request's.
  */
 int req_post(struct scheme_req *req, struct scheme_cqe *cqe);
+/* From an entry to its callback: operations on one path, on two, and others. */
+void run_path(struct scheme_req *req);
+void run_paths(struct scheme_req *req);
+void run_getdents(struct scheme_req *req);
+void run_fcntl(struct scheme_req *req);
 
 /*
  * Split "name:path", "/scheme/name/path" or "/dev/scheme/name" into the name
@@ -143,6 +153,9 @@ int req_post(struct scheme_req *req, struct scheme_cqe *cqe);
  */
 int url_split(const char *url, char name[SCHEME_NAME_MAX + 1],
 	      const char **path);
+
+/* Resolve "." and ".." and repeated slashes, in place. */
+void url_normalise(char *path);
 
 /* Open the control node. -ENOENT: no module. */
 int control_open(const char *control);

@@ -85,6 +85,22 @@ uint32_t scheme_req_flags(const struct scheme_req *req)
 	return req->sqe.op_flags;
 }
 
+uint64_t scheme_req_ino(const struct scheme_req *req)
+{
+	switch (req->sqe.opcode) {
+	case SCHEME_OP_TRUNCATE:
+	case SCHEME_OP_UTIMENS:
+	case SCHEME_OP_CHMOD:
+	case SCHEME_OP_CHOWN:
+	case SCHEME_OP_RENAME:
+	case SCHEME_OP_LINK:
+	case SCHEME_OP_UNLINK:
+		return req->sqe.offset;
+	default:
+		return 0;
+	}
+}
+
 void scheme_req_set_user(struct scheme_req *req, void *user)
 {
 	req->user = user;

@@ -168,8 +168,25 @@ static void (*const run_table[])(struct scheme_req *req) = {
 	[SCHEME_OP_MMAP_PREP]	= run_mmap_prep,
 	[SCHEME_OP_SENDFD]	= run_sendfd,
 	[SCHEME_OP_RECVFD]	= run_recvfd,
-	[SCHEME_OP_LAST]	= NULL,
+	[SCHEME_OP_STAT]	= run_path,
+	[SCHEME_OP_STATFS]	= run_path,
+	[SCHEME_OP_TRUNCATE]	= run_path,
+	[SCHEME_OP_UTIMENS]	= run_path,
+	[SCHEME_OP_CHMOD]	= run_path,
+	[SCHEME_OP_CHOWN]	= run_path,
+	[SCHEME_OP_PATH]	= run_path,
+	[SCHEME_OP_RENAME]	= run_paths,
+	[SCHEME_OP_LINK]	= run_paths,
+	[SCHEME_OP_UNLINK]	= run_path,
+	[SCHEME_OP_GETDENTS]	= run_getdents,
+	[SCHEME_OP_FCNTL]	= run_fcntl,
+	[SCHEME_OP_SYMLINK]	= run_paths,
+	[SCHEME_OP_READLINK]	= run_path,
+	[SCHEME_OP_MKDIR]	= run_path,
 };
+
+_Static_assert(sizeof(run_table) / sizeof(run_table[0]) == SCHEME_OP_LAST + 1,
+	       "an entry for every operation up to the last");
 
 static void run(struct scheme_req *req)
 {
@@ -216,11 +233,20 @@ static void serve_oneway(struct scheme_queue *q, const struct scheme_sqe *sqe)
 		q->scheme->ops.munmap(q->scheme, sqe->handle);
 }
 
-/* Operations whose payload is a string. */
+/* Operations whose payload ends with text, for which a NUL must have room. */
 static bool has_text(uint8_t opcode)
 {
-	return opcode == SCHEME_OP_OPEN || opcode == SCHEME_OP_DUP ||
-	       opcode == SCHEME_OP_SENDFD || opcode == SCHEME_OP_RECVFD;
+	switch (opcode) {
+	case SCHEME_OP_OPEN:
+	case SCHEME_OP_DUP:
+	case SCHEME_OP_SENDFD:
+	case SCHEME_OP_RECVFD:
+		return true;
+	default:
+		return opcode <= SCHEME_OP_LAST &&
+		       (run_table[opcode] == run_path ||
+			run_table[opcode] == run_paths);
+	}
 }
 
 /* All of the payload, and a NUL after a path, lie in the slots. */

@@ -25,6 +25,33 @@ static int copy_name(char name[SCHEME_NAME_MAX + 1], const char *from,
 	return 0;
 }
 
+/*
+ * Without "." and "..", by the letters: whatever there is, ".." goes up by one,
+ * and at the top nowhere. A kernel's path would have been walked like this.
+ */
+void url_normalise(char *path)
+{
+	char *out = path;
+	size_t len;
+
+	for (const char *at = path; *at; at += len) {
+		at += strspn(at, "/");
+		len = strcspn(at, "/");
+		if (!len || (len == 1 && at[0] == '.'))
+			continue;
+		if (len == 2 && at[0] == '.' && at[1] == '.') {
+			while (out > path && *--out != '/')
+				;
+			continue;
+		}
+		if (out > path)
+			*out++ = '/';
+		memmove(out, at, len);
+		out += len;
+	}
+	*out = '\0';
+}
+
 int url_split(const char *url, char name[SCHEME_NAME_MAX + 1],
 	      const char **path)
 {

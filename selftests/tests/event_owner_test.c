@@ -2,6 +2,7 @@
 /* The event scheme: its node, and whose an event queue is. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,6 +45,36 @@ TEST_F(owner, E1_the_node_is_everybodys)
 
 	ASSERT_EQ(0, stat(EVENT_NODE, &st));
 	EXPECT_EQ(0666 | S_IFCHR, st.st_mode);
+}
+
+#define MNT	"/tmp/test-evowner"
+
+TEST_F(owner, E1_schemefs_has_it_as_a_file)
+{
+	struct stat st;
+	int eq;
+
+	mkdir(MNT, 0755);
+	ASSERT_EQ(0, mount("none", MNT, "schemefs", 0, NULL));
+	ASSERT_EQ(0, stat(MNT "/event", &st));
+	EXPECT_EQ(0666 | S_IFIFO, st.st_mode);
+	eq = open(MNT "/event", O_RDWR | O_TRUNC | O_NONBLOCK);
+	EXPECT_LE(0, eq);
+	EXPECT_EQ(0, event_watch(eq, self->fd, EPOLLIN, 7));
+	EXPECT_EQ(0, queue_event(self->q, 1, EPOLLIN));
+	EXPECT_EVENT(eq, self->fd, EPOLLIN, 7);
+	EXPECT_EQ(-1, unlink(MNT "/event"));
+	EXPECT_EQ(-1, chmod(MNT "/event", 0600));
+	close(eq);
+	EXPECT_EQ(0, umount(MNT));
+	/* a mount limited to some schemes has this one when it is named */
+	ASSERT_EQ(0, mount("none", MNT, "schemefs", 0, "schemes=test-other"));
+	EXPECT_EQ(-1, open(MNT "/event", O_RDONLY));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_EQ(0, umount(MNT));
+	ASSERT_EQ(0, mount("none", MNT, "schemefs", 0, "schemes=event"));
+	EXPECT_EQ(0, access(MNT "/event", R_OK | W_OK));
+	EXPECT_EQ(0, umount(MNT));
 }
 
 TEST_F(owner, E1_its_name_is_reserved)

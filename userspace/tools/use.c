@@ -105,9 +105,9 @@ static int copy_out(const struct ctl *ctl, int fd)
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int copy_url(const struct ctl *ctl, int flags)
+int ctl_cat(const struct ctl *ctl)
 {
-	int ret, fd = scheme_open(ctl->args[1], O_RDONLY | O_CLOEXEC | flags, 0);
+	int ret, fd = scheme_open(ctl->args[1], O_RDONLY | O_CLOEXEC, 0);
 
 	if (fd < 0)
 		return fail_use(ctl, fd);
@@ -116,15 +116,52 @@ static int copy_url(const struct ctl *ctl, int flags)
 	return ret;
 }
 
-int ctl_cat(const struct ctl *ctl)
+/* ---- listing -------------------------------------------------------------- */
+
+/* A name a line; the offset behind the last one. */
+static uint64_t print_entries(const char *buf, size_t len)
 {
-	return copy_url(ctl, 0);
+	const struct scheme_dirent *entry;
+	uint64_t next = 0;
+
+	for (size_t at = 0; at < len; at += SCHEME_DIRENT_SIZE(entry->namelen)) {
+		entry = (const struct scheme_dirent *)(buf + at);
+		printf("%.*s\n", entry->namelen, (const char *)entry->name);
+		next = entry->next;
+	}
+	return next;
 }
 
-/* The text that a provider has for its directory: a name a line. */
+/* -EOPNOTSUPP or -ENOSYS: the provider has no entries, but perhaps a text. */
+static int list_entries(int fd)
+{
+	char *buf = malloc(CHUNK);
+	uint64_t at = 0;
+	ssize_t n = buf ? 1 : -ENOMEM;
+
+	while (n > 0) {
+		n = scheme_getdents(fd, at, buf, CHUNK);
+		if (n > 0)
+			at = print_entries(buf, (size_t)n);
+	}
+	free(buf);
+	return (int)n;
+}
+
 int ctl_ls(const struct ctl *ctl)
 {
-	return copy_url(ctl, O_DIRECTORY);
+	int ret, fd = scheme_open(ctl->args[1],
+				  O_RDONLY | O_CLOEXEC | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return fail_use(ctl, fd);
+	ret = list_entries(fd);
+	if (ret == -EOPNOTSUPP || ret == -ENOSYS)
+		ret = copy_out(ctl, fd);
+	else if (ret)
+		ret = fail_use(ctl, ret);
+	close(fd);
+	return ret;
 }
 
 int ctl_dup(const struct ctl *ctl)

@@ -10,21 +10,32 @@ set -euo pipefail
 cd "$ROOT"
 columns=()
 logs=()
-if [ -e "$BUILD/check/unit-tests.log" ]; then
-	columns+=(host) logs+=("$BUILD/check/unit-tests.log")
-fi
+# add COLUMN FILE...: the results of a column; those of later files replace earlier ones.
+add() {
+	columns+=("$1")
+	shift
+	local again=0
+	for log; do
+		logs+=("column=${#columns[@]}" "again=$again" "$log")
+		again=1
+	done
+}
+
+[ ! -e "$BUILD/check/unit-tests.log" ] || add host "$BUILD/check/unit-tests.log"
 for log in "$BUILD"/vm/check-*/output.log; do
 	[ -e "$log" ] || continue
 	kernel=$(basename "$(dirname "$log")")
+	kernel=${kernel#check-}
 	[[ $kernel != *.failed-* ]] || continue
-	columns+=("${kernel#check-}") logs+=("$log")
+	# Some of the tests were run again.
+	part=$BUILD/vm/part-$kernel/output.log
+	if [ "$part" -nt "$log" ]; then add "$kernel" "$log" "$part"; else add "$kernel" "$log"; fi
 done
 [ ${#logs[@]} -gt 0 ] || die "no results: run 'make check' first"
 
 awk -v columns="${columns[*]}" '
-	BEGIN { FS = "\t"; n = split(columns, column, " ") }
-	FNR == 1 { file++ }
-	file == 1 { row[++rows] = $1; demand[$1] = $2; next }
+	BEGIN { FS = "\t"; n = split(columns, title, " ") }
+	FNR == NR { row[++rows] = $1; demand[$1] = $2; next }
 	/^(not )?ok / {
 		line = $0
 		if (!match(line, /[SUPEDX][0-9]+_[A-Za-z0-9_]+/)) next
@@ -33,13 +44,13 @@ awk -v columns="${columns[*]}" '
 		result = line ~ /^not ok/ ? "fail" : line ~ /# SKIP/ ? "skip" : "pass"
 		if (!((id, name) in seen)) { seen[id, name] = 1; test[id, ++tests[id]] = name }
 		if (result == "pass") passes[id]++
-		old = state[name, file - 1]
-		if (old == "" || result == "fail" || (old == "skip" && result == "pass"))
-			state[name, file - 1] = result
+		old = state[name, column]
+		if (old == "" || again || result == "fail" || (old == "skip" && result == "pass"))
+			state[name, column] = result
 	}
 	END {
 		printf "| row | what it demands | test |"
-		for (c = 1; c <= n; c++) printf " %s |", column[c]
+		for (c = 1; c <= n; c++) printf " %s |", title[c]
 		printf "\n|---|---|---|"
 		for (c = 1; c <= n; c++) printf "---|"
 		print ""
@@ -51,8 +62,8 @@ awk -v columns="${columns[*]}" '
 				print ""
 			}
 			for (t = 1; t <= tests[id]; t++) {
-				printf "| %s | %s | `%s` |", t == 1 ? id : "", t > 1 ? "" :
-					demand[id] (passes[id] ? "" : " **(no test passes)**"), test[id, t]
+				printf "| %s | %s | `%s` |", t == 1 ? id : "",
+					t == 1 ? demand[id] (passes[id] ? "" : " **(no test passes)**") : "", test[id, t]
 				for (c = 1; c <= n; c++) printf " %s |", (test[id, t], c) in state ? state[test[id, t], c] : "-"
 				print ""
 			}

@@ -32,13 +32,15 @@ static int attr_open(const char *kind, const char *attr)
 
 	snprintf(path, sizeof(path), DEBUGFS "/%s/%s", kind, attr);
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /* Such a file can be read or written once for each time it is opened. */
 static int attr_set(const char *kind, const char *attr, const char *text)
 {
-	ssize_t len = strlen(text);
+	ssize_t len = (ssize_t)strlen(text);
 	int fd = attr_open(kind, attr);
 	int ret;
 

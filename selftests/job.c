@@ -19,14 +19,6 @@
 
 /* ---- time ---------------------------------------------------------------- */
 
-unsigned int slowness(void)
-{
-	const char *slow = getenv("SLOW");
-	int times = slow ? atoi(slow) : 1;
-
-	return times > 1 ? times : 1;
-}
-
 int64_t now_ms(void)
 {
 	struct timespec now;

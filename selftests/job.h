@@ -81,8 +81,6 @@ void *shared_alloc(size_t size);
 /* ---- time ---------------------------------------------------------------- */
 
 int64_t now_ms(void);
-/* How many times longer this machine may take for what is not timed: SLOW. */
-unsigned int slowness(void);
 void sleep_ms(unsigned int ms);
 
 /* Wait until cond holds; false if it does not within ms. */

@@ -12,6 +12,19 @@
 
 #include "job.h"
 
+unsigned int slowness(void)
+{
+	const char *slow = getenv("SLOW");
+	unsigned long times = slow ? strtoul(slow, NULL, 10) : 1;
+
+	return times > 1 ? (unsigned int)times : 1;
+}
+
+unsigned int patience_ms(void)
+{
+	return 10000 * slowness();
+}
+
 int do_ioctl(int fd, unsigned long cmd, void *arg)
 {
 	int ret = ioctl(fd, cmd, arg);

@@ -30,8 +30,12 @@
 #define NODE_DIR	"/dev/scheme"
 #define SYSFS_CLASS	"/sys/class/scheme"
 
+/* How many times longer this machine may take for what is not timed: SLOW. */
+unsigned int slowness(void);
+
 /* Longer than anything takes that works, even where a CPU is emulated. */
-#define PATIENCE_MS	10000
+unsigned int patience_ms(void);
+#define PATIENCE_MS	patience_ms()
 
 #define QUEUES_MAX	4
 

@@ -96,15 +96,18 @@ static int daemon_stop(pid_t pid)
 	return child_result(pid);
 }
 
-/* Two partitions and numbered sectors. */
+/* Two partitions and numbered sectors; made once, since no daemon writes to it. */
 static int image_make(void)
 {
 	static const uint8_t table[] = {
 		0, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0,
 		0, 0, 0, 0, 0x83, 0, 0, 0, 0, 16, 0, 0, 0, 16, 0, 0,
 	};
-	FILE *image = fopen("image", "w");
+	FILE *image;
 
+	if (!access("image", R_OK))
+		return 0;
+	image = fopen("image.new", "w");
 	if (!image)
 		return -1;
 	for (int i = 0; i < 16384; i++)
@@ -114,7 +117,7 @@ static int image_make(void)
 	for (int i = 0; i < 32; i++)
 		fputc(0, image);
 	fwrite("\x55\xaa", 2, 1, image);
-	return fclose(image);
+	return fclose(image) ?: rename("image.new", "image");
 }
 
 FIXTURE_SETUP(disk)

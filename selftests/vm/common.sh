@@ -52,6 +52,11 @@ lock_cache() {
 	flock -n 9 || { say "waiting for another run that fills the $1 cache"; flock 9; }
 }
 
+# discard PREFIX: what a run that was killed has left of its work; under the cache's lock.
+discard() {
+	rm -rf --one-file-system "$1".??????*
+}
+
 # attempt COMMAND...: runs it in a subshell with errexit on, which 'if' would switch off; status in $ATTEMPT.
 attempt() {
 	local status

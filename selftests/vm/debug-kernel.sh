@@ -77,6 +77,7 @@ prune() {
 
 build() {
 	local tmp root kdir krel
+	discard "$store/.build"
 	tmp=$(mktemp -d "$store/.build.XXXXXX")
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$tmp' '$tmp'.log" EXIT

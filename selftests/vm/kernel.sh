@@ -104,6 +104,7 @@ unpack() {
 	# The image of newer kernels is a frame for these.
 	while read -r package; do packages+=("$package"); done \
 		< <(depends "$image" | grep -E "^linux-(base|binary|modules)-$series")
+	discard "$store/.unpack"
 	tmp=$(mktemp -d "$store/.unpack.XXXXXX")
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$tmp'" EXIT

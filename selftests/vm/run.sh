@@ -11,6 +11,7 @@
 #   --timeout SECONDS  for the whole run (900)      --test-timeout SECONDS  for one test (120)
 #   --mem SIZE         memory of the VM (1G, 3G)    --append ARGS           to the kernel's command line
 #   --qemu ARGS        more arguments for QEMU      --out DIR               logs and files of the run
+#   --busy             this machine does other things: everything may take twice as long
 #   --leaks            make the kernel remember who allocates, to find what the module leaks
 #   --stage DIR        tree for the VM's root (build/stage)
 #   --ko FILE          our module (build/module/RELEASE/redox_scheme.ko); 'none': without it
@@ -22,7 +23,7 @@ here=$(dirname "$(readlink -f "$0")")
 kernel='' mode=tests script='' timeout=900 test_timeout=120 mem='' append='' out=''
 stage=$BUILD/stage ko='' sticks=() programs=() modules=() extra=() qemu_args=() tests=()
 command_line=("$@")
-leaks=''
+leaks='' slow=1
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -38,6 +39,7 @@ while [ $# -gt 0 ]; do
 	--mem) mem=$2 ;;
 	--append) append+=" $2" ;;
 	--leaks) leaks=1; set -- "$1" "$@" ;;
+	--busy) slow=2; set -- "$1" "$@" ;;
 	--qemu) read -ra words <<<"$2"; qemu_args+=("${words[@]}") ;;
 	--out) out=$2 ;;
 	--stage) stage=$2 ;;
@@ -49,12 +51,11 @@ while [ $# -gt 0 ]; do
 done
 [ "$kernel" ] || die "which kernel? --kernel 6.1, 6.12, 7.3 or debug"
 # Under its checkers everything takes longer and needs more memory; kmemleak finds leaks.
-slow=1
 if [ "$kernel" = debug ]; then
-	slow=4 mem=${mem:-3G} leaks=''
-	timeout=$((timeout * slow))
+	slow=$((slow * 4)) mem=${mem:-3G} leaks=''
 	append+=' kmemleak=on'
 fi
+timeout=$((timeout * slow))
 [ ! "$leaks" ] || append+=' slub_debug=U,kmalloc-*'
 need qemu-system-x86_64
 # shellcheck disable=SC2034 # some are not used here

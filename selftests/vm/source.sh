@@ -50,6 +50,7 @@ newest_cached() {
 
 download() {
 	local tmp
+	discard "$store/.download"
 	tmp=$(mktemp -d "$store/.download.XXXXXX")
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$tmp'" EXIT
@@ -61,6 +62,7 @@ download() {
 
 unpack() {
 	local tmp
+	discard "$store/.unpack"
 	tmp=$(mktemp -d "$store/.unpack.XXXXXX")
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$tmp'" EXIT

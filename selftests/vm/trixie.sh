@@ -90,6 +90,7 @@ bootstrap() {
 		proxy=$(proxy_of $scheme)
 		[ -z "$proxy" ] || export "${scheme}_proxy=$proxy"
 	done
+	discard "$CACHE/$suite/.tree"
 	tmp=$(mktemp -d "$CACHE/$suite/.tree.XXXXXX")
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$tmp'" EXIT

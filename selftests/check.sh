@@ -80,7 +80,8 @@ vm_command() {
 	selftests/vm/sticks.sh "$sticks" || return
 	vm=(selftests/vm/run.sh --kernel "$1" --leaks --timeout 1800 --out "$BUILD/vm/$what-$1"
 		--usb "$sticks/stick0.img" --usb "$sticks/stick1.img"
-		--program mdir --program mcopy --program mdel --program flock --program bash)
+		--program mdir --program mcopy --program mdel --program flock --program bash
+		--program stat --program diff --program cmp --have-module loop)
 	[ -z "$beside" ] || vm+=(--busy)
 	vm+=("${tests[@]}")
 }

@@ -132,7 +132,8 @@ do {						\
 TEST_F(control, S4_query_tells_abi_and_features)
 {
 	const __u64 known = SCHEME_F_URING_ENTER | SCHEME_F_URING_CANCEL |
-			    SCHEME_F_BUSY_POLL | SCHEME_F_EVENTS;
+			    SCHEME_F_BUSY_POLL | SCHEME_F_EVENTS |
+			    SCHEME_F_SCHEMEFS | SCHEME_F_REQUEST;
 
 	EXPECT_EQ(SCHEME_ABI, self->query.abi);
 	EXPECT_EQ(SCHEME_NAME_MAX, self->query.name_max);
@@ -140,6 +141,8 @@ TEST_F(control, S4_query_tells_abi_and_features)
 	EXPECT_NE(0, self->query.features & SCHEME_F_URING_ENTER);
 	EXPECT_NE(0, self->query.features & SCHEME_F_BUSY_POLL);
 	EXPECT_NE(0, self->query.features & SCHEME_F_EVENTS);
+	EXPECT_NE(0, self->query.features & SCHEME_F_SCHEMEFS);
+	EXPECT_NE(0, self->query.features & SCHEME_F_REQUEST);
 }
 
 TEST_F(control, S4_query_tells_limits)

@@ -329,11 +329,14 @@ TEST_F(answer, S7_every_errno_reaches_the_caller_unchanged)
 	int want;
 
 	for (int err = 1; err <= ERRNO_LAST; err++) {
+		/* numbers that Linux does not have are no errors */
+		bool none = err == 41 || err == 58;
+
 		/* nobody has asked it to stop */
-		want = err == EINTR ? EIO : err;
+		want = none || err == EINTR ? EIO : err;
 		job_pread(&job, self->client, self->buf, 8, 0);
 		ASSERT_EQ(0, queue_next(self->q, &sqe));
-		EXPECT_EQ(0, queue_answer(self->q, &sqe, -err));
+		EXPECT_EQ(none ? EPROTO : 0, queue_answer(self->q, &sqe, -err));
 		EXPECT_EQ(-want, job_wait(&job));
 	}
 }

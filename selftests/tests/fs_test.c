@@ -601,7 +601,7 @@ static const struct {
 		"test \"$(stat -c %h hard)\" = 2" },
 	{ "dd", "dd if=/dev/urandom of=big bs=100000 count=10 2>&- && "
 		"test \"$(stat -c %s big)\" = 1000000 && cp big big2 && cmp big big2" },
-	{ "du, ls", "du -s . >&2 && test \"$(ls | wc -l)\" = 10" },
+	{ "du, ls", "du -s . >&2 && test \"$(ls | wc -l)\" = 9" },
 	{ "rm -r", "rm -r a x z one t.tar hard soft big big2 && test -z \"$(ls)\"" },
 };
 
@@ -619,11 +619,14 @@ TEST_F(fs, S11_ordinary_tools_just_work)
 TEST_F(fs, S8_a_loop_device_on_a_file)
 {
 	char text[64];
-	int fd = open(TOP "/image", O_RDWR | O_CREAT, 0600);
-	int control = open("/dev/loop-control", O_RDWR), loop, nr;
+	int fd, control, loop, nr;
 
-	if (control < 0)
-		SKIP(return, "no loop devices");
+	/* built in, or a module that comes with the tests */
+	if (access("/dev/loop-control", F_OK))
+		ASSERT_EQ(0, system("modprobe loop"));
+	control = open("/dev/loop-control", O_RDWR);
+	ASSERT_LE(0, control);
+	fd = open(TOP "/image", O_RDWR | O_CREAT, 0600);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, ftruncate(fd, 1 << 20));
 	nr = ioctl(control, LOOP_CTL_GET_FREE);

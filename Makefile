@@ -27,7 +27,12 @@ KROOT	?=
 INSIDE	= $(if $(KROOT),$(VM)/inside.sh $(KROOT))
 
 # 6.12 would want pahole for type information that nobody reads here.
-KBUILD	= $(INSIDE) $(MAKE) -C $(KDIR) M=$(MOD)/src CONFIG_DEBUG_INFO_BTF_MODULES=
+KBUILD	= $(INSIDE) $(MAKE) -C $(KDIR) M=$(MOD)/src CONFIG_DEBUG_INFO_BTF_MODULES= \
+	SCHM_KUNIT=$(SCHM_KUNIT)
+
+# The KUnit cases, for a kernel that has it; not among what is installed.
+SCHM_KUNIT = yes
+modules_install: SCHM_KUNIT =
 
 .PHONY: help
 help:	## this list
@@ -46,11 +51,12 @@ deps:	## install the Debian packages that all this needs (as root)
 # objects and the source tree stays clean; a file is copied only when it differs.
 .PHONY: module module-sources
 module: module-sources	## the module, for the kernel that KDIR is the headers of
-	+@exec 9>$(MOD)/lock; flock 9; $(KBUILD) $(if $(V),,-s) modules
-	@cmp -s $(MOD)/src/redox_scheme.ko $(MOD)/redox_scheme.ko || \
-		cp $(MOD)/src/redox_scheme.ko $(MOD)/
-	@rm -f $(MOD)/redox_scheme_kunit.ko
-	@grep -qs 'kunit' $(MOD)/src/modules.order && cp $(MOD)/src/redox_scheme_kunit.ko $(MOD)/ || true
+	+@exec 9>$(MOD)/lock; flock 9; $(KBUILD) $(if $(V),,-s) modules || exit 1; \
+	cd $(MOD); rm -f redox_scheme_kunit.ko; \
+	for m in redox_scheme redox_scheme_kunit; do \
+		! grep -Eq "(^|/)$$m[.]" src/modules.order || cmp -s src/$$m.ko $$m.ko || \
+			{ cp src/$$m.ko $$m.ko.new && mv $$m.ko.new $$m.ko; } || exit 1; \
+	done
 	@echo "built $(MOD)/redox_scheme.ko"
 
 module-sources:

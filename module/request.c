@@ -369,19 +369,13 @@ static bool req_cancel(struct schm_req *req)
 	return unseen;
 }
 
-/* Was it a signal? A kernel may be unable to keep task work out of a wait. */
-static bool req_signalled(void)
-{
-	return task_sigpending(current) || (current->flags & PF_IO_WORKER);
-}
-
 static int req_wait_interrupted(struct schm_req *req)
 {
 	long left;
 
 	if (fatal_signal_pending(current))
 		return req_leave(req, -EINTR);
-	if (req_signalled() && req_cancel(req))
+	if (req_cancel(req))
 		return 0;
 	left = req_wait_event(req, req->wait, schm_req_done(req), TASK_KILLABLE);
 	if (left > 0)

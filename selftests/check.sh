@@ -26,6 +26,8 @@ done
 [ ${#kernels[@]} -gt 0 ] || die "which kernels? --kernel 6.1 --kernel 6.12 …"
 logs=$BUILD/check
 mkdir -p "$logs"
+exec 8>"$logs/lock"
+flock -n 8 || die "another run uses $BUILD: wait for its end, or say BUILD=..."
 passed=0 failed=0 skipped=0 broken=()
 make=${MAKE:-make}
 
@@ -56,6 +58,7 @@ step() {
 build_module() {
 	local KDIR='' KROOT=''
 	eval "$(selftests/vm/kernel.sh "$1")"
+	[ "$KDIR" ] || return
 	"$make" --no-print-directory module KDIR="$KDIR" KROOT="$KROOT"
 }
 
@@ -82,7 +85,7 @@ vm_command() {
 		--usb "$sticks/stick0.img" --usb "$sticks/stick1.img"
 		--program mdir --program mcopy --program mdel --program flock --program bash
 		--program stat --program diff --program cmp --have-module loop)
-	[ -z "$beside" ] || vm+=(--busy)
+	[ -z "$busy" ] || vm+=(--busy)
 	vm+=("${tests[@]}")
 }
 
@@ -92,10 +95,10 @@ in_vm() {
 
 # The debug kernel's VM takes as long as all others, and sleeps half the time: it runs beside
 # them. end_beside shows what it said and goes on to say.
-beside=''
+beside='' busy=''
 begin_beside() {
-	beside=yes
-	vm_command "$1"
+	busy=1
+	vm_command "$1" || return
 	"${vm[@]}" >"$logs/beside.out" 2>&1 &
 	beside=$!
 }
@@ -108,20 +111,25 @@ end_beside() {
 trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
 
-step "packages" selftests/vm/deps.sh --all
+step "packages" selftests/vm/deps.sh --all || true
 ready=()
 for kernel in "${kernels[@]}"; do
 	if step "module for $kernel" build_module "$kernel"; then ready+=("$kernel"); fi
 done
 if step "userspace" "$make" --no-print-directory userspace &&
-	step "test programs" "$make" --no-print-directory tests; then
-	"$make" --no-print-directory stage
+	step "test programs" "$make" --no-print-directory tests &&
+	step "stage" "$make" --no-print-directory stage; then
+	:
 else
 	ready=()
 fi
 rest=()
 for kernel in "${ready[@]}"; do
-	if [ "$kernel" = debug ]; then begin_beside debug; else rest+=("$kernel"); fi
+	if [ "$kernel" != debug ]; then
+		rest+=("$kernel")
+	elif ! begin_beside debug; then
+		step "tests in a VM with debug" false || true
+	fi
 done
 if [ "$here" ]; then
 	step "install" install_and_use || true
@@ -135,6 +143,7 @@ for kernel in "${rest[@]}"; do
 done
 if [ "$beside" ]; then
 	step "tests in a VM with debug" end_beside || true
+	beside=''
 	[ ${#tests[@]} != 0 ] || step "coverage" selftests/coverage.sh || true
 fi
 [ ${#broken[@]} = 0 ] || printf 'failed: %s\n' "${broken[@]}"

@@ -27,6 +27,8 @@ for log in "$BUILD"/vm/check-*/output.log; do
 	kernel=$(basename "$(dirname "$log")")
 	kernel=${kernel#check-}
 	[[ $kernel != *.failed-* ]] || continue
+	[ -s "$(dirname "$log")/verdict" ] ||
+		say "the last run on $kernel did not come to its end: some of its tests have no result"
 	# Some of the tests were run again.
 	part=$BUILD/vm/part-$kernel/output.log
 	if [ "$part" -nt "$log" ]; then add "$kernel" "$log" "$part"; else add "$kernel" "$log"; fi

@@ -46,6 +46,8 @@ objects >"$dir/objects"
 [ -s "$dir/objects" ] || die "the counters are of another build of the module"
 (cd "$src" && xargs gcov-12 --stdout <"$dir/objects") >"$dir/lines" 2>"$dir/gcov.log" ||
 	{ tail "$dir/gcov.log" >&2; die "gcov fails"; }
+# It would count them as never run.
+! grep 'stamp mismatch' "$dir/gcov.log" >&2 || die "the module was built anew since: run 'make check KERNEL=debug' again"
 
 # A header's line counts once, however many objects have it.
 awk -v src="$src/" -v least=$LEAST -v tsv="$dir/uncovered" '

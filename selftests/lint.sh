@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Static checks. Of the module and its interface: checkpatch, coccinelle, and for each
-# kernel sparse, extra compiler warnings and compile probes without a use. Of user space: gcc -fanalyzer, clang-tidy and
-# cppcheck. Of every script: shellcheck. Prints TAP and a line of counts.
+# kernel sparse, extra compiler warnings and compile probes without a use. Of user space:
+# gcc -fanalyzer, clang-tidy and cppcheck. Of every script: shellcheck. Prints TAP and a
+# line of counts.
 # usage: lint.sh [6.1|6.12|7.3...]
 #
 # Each checker has to find what is wrong in selftests/lint before its silence about our
@@ -118,6 +119,7 @@ compiled() {
 	name="warnings and sparse for $kernel"
 	missing sparse "$name" && return
 	eval "$(selftests/vm/kernel.sh "$kernel")"
+	[ "$KREL" ] || { echo "no kernel $kernel" >"$log"; result "$name"; return; }
 	[ -z "$KROOT" ] || inside=(selftests/vm/inside.sh "$KROOT")
 	src=$out/module/$KREL/src
 	rm -rf "$out/module/$KREL"
@@ -125,7 +127,7 @@ compiled() {
 	compile "$out/$KREL.log" modules || echo "the build fails" >>"$out/$KREL.log"
 	# Only what is said about our files: the headers of the kernel have warnings of their own.
 	# An error in column 1 is about 7.3's MODULE_...(), whose strlen() sparse does not compute.
-	grep -E "^$src/|^module/|build fails|: error:|ERROR: modpost" "$out/$KREL.log" |
+	grep -E "^$src/|^(module|uapi)/|build fails|: error:|ERROR: modpost" "$out/$KREL.log" |
 		grep -v ':1: error: bad constant expression$' | sed "s|$src/||" | sort -u >"$log" || true
 	finds 'no previous (prototype|declaration)' compiled_seed
 	finds 'incorrect type in' compiled_seed

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <asm/errno.h>
 #include <asm/unistd_32.h>
 #include <linux/fcntl.h>
 #include <linux/io_uring.h>
@@ -20,6 +21,7 @@
 #define NODE	"/dev/scheme/" NAME
 #define SLOT	4096
 #define SIZE	0x123456789abcULL	/* of every file */
+#define FAR	0x1122334455ULL		/* an offset of more than 32 bits */
 #define SIGKILL	9
 #define POLLIN	1
 #define SEEK_END 2
@@ -214,7 +216,7 @@ static void answer(struct queue *q, const struct scheme_sqe *sqe)
 			payload[i] = payload[sizeof(header) + i] + 1;
 		break;
 	case SCHEME_OP_WRITE:
-		cqe.result = sqe->len;
+		cqe.result = sqe->offset == FAR ? (int64_t)sqe->len : -EINVAL;
 		break;
 	case SCHEME_OP_FSIZE:
 		cqe.result = SIZE;
@@ -299,11 +301,11 @@ static void test_transfers(int fd)
 	char bytes[SLOT] = "";
 	long ret;
 
-	ret = read_at(fd, &seen, sizeof(seen), 0x1122334455ULL);
+	ret = read_at(fd, &seen, sizeof(seen), FAR);
 	test("S8_read_far_away", ret == sizeof(seen) &&
-	     seen.opcode == SCHEME_OP_READ && seen.offset == 0x1122334455ULL &&
+	     seen.opcode == SCHEME_OP_READ && seen.offset == FAR &&
 	     seen.handle == 0x616263 && seen.len == sizeof(seen), ret);
-	ret = write_at(fd, bytes, sizeof(bytes), 0x1122334455ULL);
+	ret = write_at(fd, bytes, sizeof(bytes), FAR);
 	test("S8_write_far_away", ret == sizeof(bytes), ret);
 	test("S9_lseek_to_an_end_far_away", seek_end(fd) == (int64_t)SIZE, 0);
 	ret = sys(__NR_fsync, fd);

@@ -165,15 +165,12 @@ check() {
 	for name in "${names[@]}"; do mutant "$model" "$name" "${first[@]}"; done
 }
 
-if ! command -v spin >/dev/null; then
-	skip "models" "no spin"
-else
-	models=("$@")
-	[ ${#models[@]} -gt 0 ] || { models=(*.pml); models=("${models[@]%.pml}"); }
-	for model in "${models[@]}"; do
-		[ -f "$model.pml" ] || die "no model $model"
-		check "$model"
-	done
-fi
+need spin
+models=("$@")
+[ ${#models[@]} -gt 0 ] || { models=(*.pml); models=("${models[@]%.pml}"); }
+for model in "${models[@]}"; do
+	[ -f "$model.pml" ] || die "no model $model"
+	check "$model"
+done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

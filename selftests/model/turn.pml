@@ -16,13 +16,17 @@
  * Leaves out: memory order. Tags are taken under queue->lock; wq_has_sleeper() and
  * prepare_to_wait_event() have the fences, and queue.pml shows what they are for.
  * The places of a user are waited for in the same way, by the same macro:
- * schm_user_try_enter() module/scheme.c, schm_user_may_enter() module/scheme.c,
- * schm_user_leave() module/scheme.c.
+ * schm_user_try_enter() module/scheme.c, schm_user_may_enter() module/scheme.c. Only
+ * that one is given back without a lock; with PLACES that is two steps.
  *
+ * RUNS: -DTAGS=2
+ * RUNS: -DTAGS=2 -DPLACES
  * MUTATIONS: NO_PASS NO_PASS_TURN PASS_AT_TAKE NO_PASS_TIMEOUT NO_DROP_WAKE
  * MUTATIONS: NO_RECHECK NO_LOCK
  */
+#ifndef TAGS
 #define TAGS	2
+#endif
 #define WANT	4
 
 byte free = TAGS;
@@ -143,13 +147,26 @@ out:	if
 end_kept:	dead ->
 		kept[me] = false
 	fi;
+#ifdef PLACES
+	/* schm_user_leave() module/scheme.c: others may come between */
+	atomic {
+		if
+		:: got ->
+			held--;
+			free++
+		:: !got
+		fi
+	}
+#endif
 	/* schm_req_put() module/request.c, schm_queue_drop_tag_locked() module/queue.c */
 	atomic {
 		if
 		:: got ->
 			got = false;
+#ifndef PLACES
 			held--;
 			free++;
+#endif
 #ifndef NO_DROP_WAKE
 			wake_one()
 #endif

@@ -159,7 +159,7 @@ FIXTURE_TEARDOWN(load)
 	inject_end(&self->in);
 }
 
-TEST_F_TIMEOUT(load, X5_failures_in_the_loading_of_the_module, 1100)
+TEST_F_TIMEOUT(load, X5_failures_in_the_loading_of_the_module, 500)
 {
 	enum injected what = INJECTED_MEMORY;
 	unsigned int n;

@@ -37,7 +37,7 @@ flatten() {
 		/^ / && !/KTAP version|# (Subtest|module):| 1\.\./ { sub(/^ +(# )?/, ""); print "# " $0 }
 		/^ok / { verdict = 1 }
 		/^not ok / { verdict = 2 }
-		END { close_suite(); if (!points) point("not ok", "there_are_results"); print "1.." points + 0 }' "$@"
+		END { close_suite(); print "1.." points + 0 }' "$@"
 }
 
 if ! insmod $ko; then
@@ -45,5 +45,11 @@ if ! insmod $ko; then
 	echo "1..1"
 	exit 1
 fi
-flatten $results/schm_*/results
+set -- $results/schm_*/results
+if [ -e "$1" ]; then
+	flatten "$@"
+else
+	echo "not ok 1 - there are results"
+	echo "1..1"
+fi
 rmmod redox_scheme_kunit

@@ -59,8 +59,8 @@ compile() {
 	local log=$1.log
 	say "compiling the debug kernel, about 15 minutes on two cores"
 	make -C "$1" -j "$(nproc)" CC="$compiler" HOSTCC="$compiler" KBUILD_BUILD_TIMESTAMP=@0 \
-		bzImage modules 2>&1 | tee "$log" | progress
-	[ -e "$1/arch/x86/boot/bzImage" ] || { tail -30 "$log" >&2; die "the debug kernel does not compile"; }
+		bzImage modules 2>&1 | tee "$log" | progress ||
+		{ tail -30 "$log" >&2; die "the debug kernel does not compile"; }
 	rm -f "$log"
 }
 

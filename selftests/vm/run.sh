@@ -61,6 +61,7 @@ need qemu-system-x86_64
 # shellcheck disable=SC2034 # some are not used here
 KREL='' KPKG='' VMLINUZ='' VMLINUX='' MODDIR='' KDIR='' SYMVERS='' KROOT=''
 eval "$("$here/kernel.sh" "$kernel")"
+[ "$KREL" ] || die "there is no kernel $kernel to boot"
 
 # A failed run's directory is kept under another name when the same run is started again.
 name=$kernel-${mode}

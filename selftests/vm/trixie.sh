@@ -109,8 +109,10 @@ bootstrap() {
 # apt is slow to ask: the answer holds while its lists do.
 compiler_version() {
 	local memo=$apt/compiler
-	[ "$memo" -nt "$apt/refreshed" ] ||
+	# empty: it was killed in between
+	if [ ! -s "$memo" ] || [ ! "$memo" -nt "$apt/refreshed" ]; then
 		apt-cache policy $compiler 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -vx '(none)' >"$memo"
+	fi
 	cat "$memo"
 }
 

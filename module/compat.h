@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/io_uring.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
 #ifdef SCHM_HAVE_CMD_HEADER
 #include <linux/io_uring/cmd.h>
@@ -143,6 +144,21 @@ static inline int schm_vfs_mmap(struct file *file, struct vm_area_struct *vma)
 #else
 	return call_mmap(file, vma);
 #endif
+}
+
+/*
+ * Is it the calling thread that holds the mutex? Kernels up to now have no
+ * function for it that a module may call. The low bits of an owner are flags.
+ */
+static inline bool schm_mutex_is_mine(struct mutex *mutex)
+{
+#ifdef CONFIG_PREEMPT_RT
+	unsigned long owner = (unsigned long)READ_ONCE(mutex->rtmutex.owner);
+#else
+	unsigned long owner = atomic_long_read(&mutex->owner);
+#endif
+
+	return (owner & ~7UL) == (unsigned long)current;
 }
 
 /* ---- file systems ---- */

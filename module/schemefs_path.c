@@ -64,11 +64,28 @@ static struct schm_scheme *dentry_scheme(struct dentry *dentry)
 	return schm_inode(inode)->scheme;
 }
 
-/* First of all, and before a name is found to have gone with its scheme. */
-static int may_ask(const struct schm_scheme *s)
+/*
+ * A rename from one directory to another locks all others out of such renames
+ * in this mount, and locks both directories, one of which may be the root of all
+ * or belong to another scheme. So much must not wait for a provider that anybody
+ * can be; such schemes have renames within a directory only.
+ */
+static bool keeps_others_waiting(struct dentry *dentry,
+				 const struct schm_scheme *s)
 {
+	return !s->config.privileged &&
+	       schm_mutex_is_mine(&dentry->d_sb->s_vfs_rename_mutex);
+}
+
+/* First of all, and before a name is found to have gone with its scheme. */
+static int may_ask(struct dentry *dentry)
+{
+	const struct schm_scheme *s = dentry_scheme(dentry);
+
 	if (!schm_client_may_enter(s))
 		return -EACCES;
+	if (keeps_others_waiting(dentry, s))
+		return -EXDEV;
 	return schm_scheme_alive(s) ? 0 : -ENODEV;
 }
 
@@ -96,7 +113,7 @@ static s64 op_by_name(struct dentry *dentry, struct schm_op *op, bool bounded)
 	struct path_buf pb = {};
 	s64 ret;
 
-	ret = may_ask(dentry_scheme(dentry));
+	ret = may_ask(dentry);
 	if (!ret)
 		ret = inner_get(&pb, dentry);
 	if (!ret) {
@@ -134,7 +151,7 @@ s64 schm_path_op_text(const char *text, struct dentry *second, struct schm_op *o
 	struct path_buf pb = {};
 	s64 ret;
 
-	ret = may_ask(dentry_scheme(second));
+	ret = may_ask(second);
 	if (!ret)
 		ret = inner_get(&pb, second);
 	if (!ret) {
@@ -158,7 +175,7 @@ s64 schm_path_op_two(struct dentry *dentry, struct dentry *second,
 	if (dentry_scheme(dentry) != dentry_scheme(second))
 		return -EXDEV;
 	op->offset = d_inode(dentry)->i_ino;
-	ret = may_ask(dentry_scheme(dentry));
+	ret = may_ask(dentry);
 	if (!ret)
 		ret = inner_get(&pb, dentry);
 	if (!ret)

@@ -18,8 +18,10 @@
  *   io_uring ctx lock	not ours; may be held on entry to ->uring_cmd()
  *     nest_lock	mutex	event queues that watch each other. Taken by a
  *				watch of a queue, and as a queue is closed
- *   s_umount, i_rwsem	not ours; held on entry to most operations of schemefs,
- *				and while a request waits for its answer
+ *   s_umount, s_vfs_rename_mutex, i_rwsem	not ours; held on entry to most
+ *				operations of schemefs, and, but for s_umount, while
+ *				a request waits for its answer. With the second
+ *				held an unprivileged provider is not asked
  *     names_lock	mutex	registry: the list of names, device_add and
  *				device_del. Taken by create and kill only
  *       queue->lock	spin	one queue: private ring indices, tags, request

@@ -17,13 +17,28 @@ MODULE_PARM_DESC(allow_other,
 		 "let schemes of unprivileged providers serve other users");
 
 /*
+ * By all ids, not only the effective ones: a program that runs set-user-id, or
+ * a daemon that acts for a user, has rights that the user has not.
+ */
+static bool client_is_creator(const struct schm_scheme *s)
+{
+	const struct cred *cred = current_cred();
+
+	return uid_eq(cred->uid, s->creator) && uid_eq(cred->euid, s->creator) &&
+	       uid_eq(cred->suid, s->creator) &&
+	       gid_eq(cred->gid, s->creator_gid) &&
+	       gid_eq(cred->egid, s->creator_gid) &&
+	       gid_eq(cred->sgid, s->creator_gid);
+}
+
+/*
  * Who serves others can stall and fool them, so an unprivileged provider
  * serves its own user only, as with FUSE.
  */
 bool schm_client_may_enter(const struct schm_scheme *s)
 {
 	return s->config.privileged || READ_ONCE(allow_other) ||
-	       uid_eq(s->creator, current_euid());
+	       client_is_creator(s);
 }
 
 int schm_client_open_handle(struct schm_handle *base, struct schm_handle *h,

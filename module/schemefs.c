@@ -33,7 +33,8 @@ bool schm_fs_shows(const struct super_block *sb, const char *name)
 
 	if (!only)
 		return true;
-	for (at = only; (at = strstr(at, name)); at++)
+	/* behind the first colon: the name may be anything, one with a colon, too */
+	for (at = only + 1; (at = strstr(at, name)); at++)
 		if (at[-1] == ':' && at[len] == ':')
 			return true;
 	return false;
@@ -59,7 +60,9 @@ static int parse_schemes(struct schm_fs *fs, const char *list)
 		if (!schm_name_valid(name, SCHEME_NAME_MAX + 1))
 			ret = -EINVAL;
 	kfree(list);
-	swap(fs->only, only);
+	/* a list that was refused counts for nothing, whoever goes on after that */
+	if (!ret)
+		swap(fs->only, only);
 	kfree(only);
 	return ret;
 }

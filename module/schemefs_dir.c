@@ -78,6 +78,17 @@ const struct dentry_operations schm_dentry_ops = {
 /* ---- making --------------------------------------------------------------- */
 
 /*
+ * Whoever has looked meanwhile has found that the name stands for nothing, and
+ * may have dropped it: put it back. The directory is locked, so that there is no
+ * other dentry of this name.
+ */
+static void dir_instantiate(struct dentry *dentry, struct inode *inode)
+{
+	d_drop(dentry);
+	d_add(dentry, inode);
+}
+
+/*
  * dentry stands for something new. If the provider does not tell what, the next
  * lookup will ask.
  */
@@ -92,7 +103,7 @@ static void dir_made(struct inode *dir, struct dentry *dentry)
 	if (IS_ERR_OR_NULL(inode))
 		d_drop(dentry);
 	else
-		d_instantiate(dentry, inode);
+		dir_instantiate(dentry, inode);
 }
 
 static int dir_do_mkdir(struct inode *dir, struct dentry *dentry, umode_t mode)
@@ -144,18 +155,6 @@ static struct schm_handle *dir_create_handle(struct dentry *dentry,
 	return schm_file_handle(dentry, file, O_CREAT | O_EXCL, mode);
 }
 
-/* For mknod(2) and the like, which open nothing. */
-static int dir_create(SCHM_CREATE_ARGS)
-{
-	struct schm_handle *h = dir_create_handle(dentry, NULL, mode);
-
-	if (IS_ERR(h))
-		return PTR_ERR(h);
-	schm_handle_put(h);
-	dir_made(dir, dentry);
-	return 0;
-}
-
 /* Was made by h: what is it? The name may be another's already. */
 static int created_inode(struct inode *dir, struct dentry *dentry,
 			 struct schm_handle *h)
@@ -179,8 +178,24 @@ static int created_inode(struct inode *dir, struct dentry *dentry,
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
 	schm_inode_stale(dir);
-	d_instantiate(dentry, inode);
+	dir_instantiate(dentry, inode);
 	return 0;
+}
+
+/*
+ * For mknod(2) and the like, which open nothing. Security modules look at the
+ * inode of a file that is said to have been made, so there must be one.
+ */
+static int dir_create(SCHM_CREATE_ARGS)
+{
+	struct schm_handle *h = dir_create_handle(dentry, NULL, mode);
+	int ret;
+
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	ret = created_inode(dir, dentry, h);
+	schm_handle_put(h);
+	return ret;
 }
 
 /* The handle is the file's from the start: no second OPEN. */

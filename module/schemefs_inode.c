@@ -184,6 +184,7 @@ struct inode *schm_inode_top(struct super_block *sb, struct schm_scheme *s)
 	info = schm_inode(inode);
 	info->scheme = schm_scheme_get(s);
 	info->top = true;
+	inode->i_flags |= S_NOATIME | S_NOCMTIME;
 	now = current_time(inode);
 	inode->i_ino = SCHEME_INO_ROOT;
 	inode->i_mode = top_mode(s);
@@ -256,6 +257,8 @@ struct inode *schm_inode_new(struct super_block *sb, struct schm_scheme *s,
 	info = schm_inode(inode);
 	info->scheme = schm_scheme_get(s);
 	info->generation = st->generation;
+	/* times are the provider's to tell */
+	inode->i_flags |= S_NOATIME | S_NOCMTIME;
 	inode->i_ino = st->ino;
 	spin_lock(&info->lock);
 	set_attributes_locked(inode, st);

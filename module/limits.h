@@ -42,7 +42,7 @@
 #define SCHM_WATCH_MS		250
 
 /* Deadline of what others wait behind and cannot interrupt (worker threads). */
-#define SCHM_ASYNC_TIMEOUT_MS	30000
+#define SCHM_ASYNC_TIMEOUT_MS	30000U
 #define SCHM_TIMEOUT_MAX_MS	(24U * 60 * 60 * 1000)
 
 /*

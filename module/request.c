@@ -50,9 +50,11 @@ static void req_set_caller(struct schm_req *req, const struct file *file)
 unsigned long schm_req_deadline(const struct schm_scheme *s, bool async)
 {
 	u32 ms = s->config.timeout_ms;
+	bool others = async || (current->flags & (PF_KTHREAD | PF_IO_WORKER));
 
-	if (!ms && (async || (current->flags & (PF_KTHREAD | PF_IO_WORKER))))
-		ms = SCHM_ASYNC_TIMEOUT_MS;
+	/* how long others wait is not for just anybody to say */
+	if (others && (!ms || !s->config.privileged))
+		ms = min(ms ?: SCHM_ASYNC_TIMEOUT_MS, SCHM_ASYNC_TIMEOUT_MS);
 	if (!ms)
 		return 0;
 	return (jiffies + msecs_to_jiffies(ms)) ?: 1;

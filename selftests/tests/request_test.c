@@ -87,7 +87,7 @@ static long end(FIXTURE_DATA(request) *self, bool uring)
 do {									\
 	BEGIN(self->fd, SCHEME_IOC_REQUEST, &self->r);			\
 	EXPECT_EQ(-(err), END());					\
-	EXPECT_TRUE(queue_silent(self->q, 0));				\
+	EXPECT_TRUE(queue_silent(self->q, 1));				\
 } while (0)
 
 static struct scheme_request on_path(uint8_t opcode, const char *path)
@@ -714,7 +714,7 @@ TEST_F(uring, U1_a_wrong_size_is_einval)
 	EXPECT_EQ(-ENOTTY, command(&self->ring, self->fd, 0, &c));
 	c.size = _IOC_SIZE(SCHEME_IOC_QUERY);
 	EXPECT_EQ(-ENOTTY, command(&self->ring, self->fd, SCHEME_IOC_QUERY, &c));
-	EXPECT_TRUE(queue_silent(self->q, 0));
+	EXPECT_TRUE(queue_silent(self->q, 1));
 }
 
 TEST_F(uring, U1_many_commands_are_in_flight_at_once)

@@ -113,7 +113,9 @@ struct scheme_query {
  * @user_limit: in, most requests in flight for one client uid; 0 lets the
  *	module choose (all but an eighth of them)
  * @timeout_ms: in, deadline of every request; 0 is none for synchronous ones
- *	and 30 s for asynchronous ones
+ *	and 30 s for those that others wait behind: asynchronous ones, and most
+ *	of schemefs. For the latter 30 s is the most where the creator has no
+ *	CAP_SYS_ADMIN
  * @busy_poll_us: in, how long a waiting client spins before it sleeps; 0 is
  *	not at all
  * @reserved0: zero

@@ -17,7 +17,7 @@
  *
  *   io_uring ctx lock	not ours; may be held on entry to ->uring_cmd()
  *     nest_lock	mutex	event queues that watch each other. Taken by a
- *				watch of a queue, and as a queue is closed
+ *				watch of a queue, and as such a queue is closed
  *   s_umount, i_rwsem	not ours; held on entry to most operations of schemefs,
  *				and while a request waits for its answer
  *     names_lock	mutex	registry: the list of names, device_add and

@@ -647,7 +647,9 @@ struct scheme_event {
  * @timeout_ns: give up after this long; 0 does not wait, negative is never
  *
  * Returns the number of events; 0 after the timeout. O_NONBLOCK changes
- * nothing. Errors: EBADF not open for reading; EINVAL; EINTR a signal.
+ * nothing. What io_uring has to do in the waiting thread does not end the wait,
+ * but starts its timeout anew. Errors: EBADF not open for reading; EINVAL;
+ * EINTR a signal.
  */
 struct scheme_event_wait {
 	__u64	events;

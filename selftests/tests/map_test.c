@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/userfaultfd.h>
 
 #include "../harness.h"
 #include "../inflight.h"
@@ -420,6 +423,56 @@ TEST_F(map, S25_the_providers_leave_is_needed_to_write)
 	EXPECT_EQ(EACCES, errno);
 	munmap(at, SIZE);
 	EXPECT_MUNMAP(1);
+}
+
+/*
+ * Other doors than mprotect(2) to memory that may only be read: a debugger's
+ * writes, pages put in by userfaultfd(2), holes punched through the mapping.
+ */
+TEST_F(map, S25_nothing_else_writes_what_may_only_be_read)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range.len = SIZE, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	char *at;
+
+	ASSERT_LE(0, mem);
+	ASSERT_LE(0, uffd);
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
+	PREPARE(self->file, 0);
+	at = map_all(self->file, PROT_READ, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, at);
+	EXPECT_EQ(-1, pwrite(mem, "x", 1, (off_t)(uintptr_t)at));
+	reg.range.start = (uintptr_t)at;
+	EXPECT_EQ(-1, ioctl(uffd, UFFDIO_REGISTER, &reg));
+	EXPECT_EQ(EPERM, errno);
+	EXPECT_EQ(-1, madvise(at, SIZE, MADV_REMOVE));
+	EXPECT_EQ(EACCES, errno);
+	/* a second view of the same pages would be a growing one */
+	EXPECT_EQ(MAP_FAILED, mremap(at, 0, SIZE, MREMAP_MAYMOVE));
+	EXPECT_EQ('a', self->memory[0]);
+	munmap(at, SIZE);
+	EXPECT_MUNMAP(1);
+	close(uffd);
+	close(mem);
+}
+
+/* The right to write the window is not one to take pages out of the file. */
+TEST_F(map, S25_a_hole_cannot_be_punched_through_a_mapping)
+{
+	char *at;
+
+	PREPARE(self->file, SCHEME_MAP_WRITE);
+	at = map_all(self->file, PROT_READ | PROT_WRITE, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, at);
+	EXPECT_EQ(-1, madvise(at, SIZE, MADV_REMOVE));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	EXPECT_EQ('a', self->memory[0]);
+	EXPECT_EQ(0, msync(at, SIZE, MS_SYNC));
+	munmap(at, SIZE);
 }
 
 TEST_F(map, S25_what_may_be_written_may_be_upgraded_to)

@@ -571,9 +571,10 @@ struct scheme_recvfd {
  * ENXIO beyond the window that the provider has attached; EPERM for PROT_EXEC,
  * and for MAP_SHARED of memory that is sealed against writing by a descriptor
  * that may write; EACCES for a shared writable mapping that provider, seal or
- * access mode do not allow. A mapping cannot grow. It stays valid when the scheme
- * dies. Where the provider shortens the file behind it, touching it is SIGBUS,
- * as it is with any file.
+ * access mode do not allow. A mapping cannot grow, is not held in memory by
+ * mlock(2), and takes no MADV_REMOVE. It stays valid when the scheme dies. Where
+ * the provider shortens the file behind it, touching it is SIGBUS, as it is with
+ * any file.
  *
  * Errors: EACCES the descriptor's access mode; EINVAL; else the provider's.
  */

@@ -534,7 +534,11 @@ struct scheme_sendfd {
 	__s64	result;
 };
 
-/* Fail with EBUSY if anything but this one descriptor refers to the file. */
+/*
+ * Fail with EBUSY if anything but this one descriptor refers to the file as the
+ * command begins. Until its end the sender's other threads can still copy the
+ * descriptor: a provider must not take the flag for a promise.
+ */
 #define SCHEME_SENDFD_EXCLUSIVE	(1U << 0)
 /* The sender keeps its descriptor. Not with EXCLUSIVE. */
 #define SCHEME_SENDFD_CLONE	(1U << 1)
@@ -588,6 +592,7 @@ struct scheme_mmap_prep {
 #define SCHEME_IOC_SENDFD	_IOWR(SCHEME_IOC_MAGIC, 0x38, struct scheme_sendfd)
 #define SCHEME_IOC_RECVFD	_IOW(SCHEME_IOC_MAGIC, 0x39, struct scheme_recvfd)
 #define SCHEME_IOC_MMAP_PREP	_IOW(SCHEME_IOC_MAGIC, 0x3a, struct scheme_mmap_prep)
+
 /* ---- event queue: /dev/scheme/event --------------------------------------- */
 
 /*

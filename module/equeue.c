@@ -331,18 +331,31 @@ static struct schm_handle *equeue_first(struct schm_equeue *q, u64 *id)
 	return h;
 }
 
-void schm_equeue_free(struct schm_equeue *q)
+/* End the queue's watches of queues and theirs of it. */
+static void nest_end(struct schm_equeue *q)
 {
 	struct schm_watch *w, *next;
-	struct schm_handle *h;
-	u64 id;
 
 	mutex_lock(&nest_lock);
 	source_end(&q->source);
 	list_for_each_entry_safe(w, next, &q->inner, inner)
 		watch_end(q, w->source, w->id);
 	mutex_unlock(&nest_lock);
+}
 
+/*
+ * Most queues have nothing to do with others: closing them does not wait for
+ * nest_lock, which all users share. Nobody begins a watch any more, since that
+ * takes our file. Who ends one, and so empties a list before our eyes, holds
+ * q->lock until it is done with q; equeue_first() takes it at least once.
+ */
+void schm_equeue_free(struct schm_equeue *q)
+{
+	struct schm_handle *h;
+	u64 id;
+
+	if (!list_empty(&q->source.watches) || !list_empty(&q->inner))
+		nest_end(q);
 	while ((h = equeue_first(q, &id))) {
 		watch_end(q, &h->source, id);
 		schm_handle_put(h);

@@ -145,7 +145,8 @@ static ssize_t event_take(struct schm_equeue *q, struct iov_iter *to)
 			schm_equeue_untake(q, taken + copied, nr - copied);
 			return done ?: -EFAULT;
 		}
-		if (nr < BATCH)
+		/* others may post as fast as we read: let a signal end it */
+		if (nr < BATCH || signal_pending(current))
 			break;
 		cond_resched();
 	}
@@ -209,7 +210,13 @@ static ssize_t event_wait_until(struct schm_equeue *q, struct iov_iter *to,
 	}
 	if (ret == -ETIME)
 		return 0;
-	return ret == -ERESTARTSYS ? -EINTR : ret;
+	/*
+	 * Task work of io_uring interrupts as a signal does, but is none: run it
+	 * and wait on, unless a handler comes to run after all.
+	 */
+	if (ret == -ERESTARTSYS)
+		return task_sigpending(current) ? -EINTR : -ERESTARTNOHAND;
+	return ret;
 }
 
 static long event_ioctl_wait(struct file *file, void __user *argp)

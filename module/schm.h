@@ -17,7 +17,7 @@
  *
  *   io_uring ctx lock	not ours; may be held on entry to ->uring_cmd()
  *     nest_lock	mutex	event queues that watch each other. Taken by a
- *				watch of a queue, and as a queue is closed
+ *				watch of a queue, and as such a queue is closed
  *   s_umount, s_vfs_rename_mutex, i_rwsem	not ours; held on entry to most
  *				operations of schemefs, and, but for s_umount, while
  *				a request waits for its answer. With the second

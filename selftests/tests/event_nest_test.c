@@ -338,6 +338,53 @@ TEST_F(nest, E6_an_io_uring_read_with_a_linked_timeout)
 	close(eq);
 }
 
+/* First io_uring gets something to do in the thread that waits, then an event comes. */
+struct interruption {
+	int pipe_fd;
+	struct queue *q;
+};
+
+static void *write_then_post(void *arg)
+{
+	const struct interruption *i = arg;
+
+	sleep_ms(100);
+	if (write(i->pipe_fd, "x", 1) != 1)
+		return NULL;
+	sleep_ms(200);
+	queue_event(i->q, 1, EPOLLIN);
+	return NULL;
+}
+
+TEST_F(nest, E6_what_io_uring_does_in_the_thread_does_not_end_its_wait)
+{
+	struct interruption i = { .q = self->q };
+	struct scheme_event e = {};
+	struct io_uring_sqe *sqe;
+	struct io_uring ring;
+	pthread_t thread;
+	int pipe_fd[2];
+	char byte;
+
+	ASSERT_EQ(0, uring_begin(&ring, 0));
+	ASSERT_EQ(0, pipe(pipe_fd));
+	i.pipe_fd = pipe_fd[1];
+	EXPECT_EQ(0, event_watch(self->eq[0], self->fd, EPOLLIN, 3));
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_read(sqe, pipe_fd[0], &byte, 1, 0);
+	sqe->user_data = 1;
+	ASSERT_EQ(1, io_uring_submit(&ring));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_then_post, &i));
+	EXPECT_EQ(1, event_wait(self->eq[0], &e, 1, -1));
+	EXPECT_EQ(3, e.data);
+	/* it was done meanwhile */
+	EXPECT_EQ(1, uring_wait_ms(&ring, 1, 0));
+	pthread_join(thread, NULL);
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+	io_uring_queue_exit(&ring);
+}
+
 TEST_F(nest, E6_io_uring_watches_too)
 {
 	struct scheme_event w = { self->fd, EPOLLIN, 4 };

@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/userfaultfd.h>
 
 #include "../harness.h"
 #include "../inflight.h"
@@ -208,6 +211,7 @@ TEST_F(map, S25_memory_comes_with_the_open)
 TEST_F(map, S25_attach_memory_checks_its_arguments)
 {
 	int readonly, writeonly, tmp, null = open("/dev/null", O_RDWR);
+	int huge = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
 	char path[64];
 	uint64_t tag;
 	char byte;
@@ -234,6 +238,9 @@ TEST_F(map, S25_attach_memory_checks_its_arguments)
 	EXPECT_EQ(-EBADF, ATTACH(-1, 0, PAGE, 0));
 	EXPECT_EQ(-EOPNOTSUPP, ATTACH(null, 0, PAGE, 0));
 	EXPECT_EQ(-EOPNOTSUPP, ATTACH(tmp, 0, PAGE, 0));
+	/* where the kernel has such pages; no size, but that is looked at later */
+	if (huge >= 0)
+		EXPECT_EQ(-EOPNOTSUPP, ATTACH(huge, 0, PAGE, 0));
 	EXPECT_EQ(-EOPNOTSUPP, ATTACH(self->q->fd, 0, PAGE, 0));
 	EXPECT_EQ(-EOPNOTSUPP, ATTACH(self->file, 0, PAGE, 0));
 	EXPECT_EQ(-EACCES, ATTACH(writeonly, 0, PAGE, 0));
@@ -251,6 +258,7 @@ TEST_F(map, S25_attach_memory_checks_its_arguments)
 	EXPECT_EQ(0, queue_answer(self->q, &self->sqe, 0));
 	EXPECT_EQ(0, job_wait(&self->job));
 #undef ATTACH
+	close(huge);
 	close(readonly);
 	close(writeonly);
 	close(null);
@@ -420,6 +428,65 @@ TEST_F(map, S25_the_providers_leave_is_needed_to_write)
 	EXPECT_EQ(EACCES, errno);
 	munmap(at, SIZE);
 	EXPECT_MUNMAP(1);
+}
+
+/*
+ * Other doors than mprotect(2) to memory that may only be read: a debugger's
+ * writes, pages put in by userfaultfd(2), holes punched through the mapping.
+ */
+TEST_F(map, S25_nothing_else_writes_what_may_only_be_read)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range.len = SIZE, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	char *at;
+
+	ASSERT_LE(0, mem);
+	/* a small kernel may have none */
+	ASSERT_TRUE(uffd >= 0 || errno == ENOSYS);
+	PREPARE(self->file, 0);
+	at = map_all(self->file, PROT_READ, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, at);
+	EXPECT_EQ(-1, pwrite(mem, "x", 1, (off_t)(uintptr_t)at));
+	if (uffd >= 0) {
+		EXPECT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
+		/* as good as it is for the provider's own mapping */
+		reg.range.start = (uintptr_t)self->memory;
+		EXPECT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
+		EXPECT_EQ(0, ioctl(uffd, UFFDIO_UNREGISTER, &reg.range));
+		reg.range.start = (uintptr_t)at;
+		EXPECT_EQ(-1, ioctl(uffd, UFFDIO_REGISTER, &reg)) {
+			TH_LOG("pages could be put in");
+		}
+		EXPECT_TRUE(errno == EPERM || errno == EINVAL);
+		close(uffd);
+	}
+	EXPECT_EQ(-1, madvise(at, SIZE, MADV_REMOVE));
+	EXPECT_EQ(EACCES, errno);
+	/* a second view of the same pages would be a growing one */
+	EXPECT_EQ(MAP_FAILED, mremap(at, 0, SIZE, MREMAP_MAYMOVE));
+	EXPECT_EQ('a', self->memory[0]);
+	munmap(at, SIZE);
+	EXPECT_MUNMAP(1);
+	close(mem);
+}
+
+/* The right to write the window is not one to take pages out of the file. */
+TEST_F(map, S25_a_hole_cannot_be_punched_through_a_mapping)
+{
+	char *at;
+
+	PREPARE(self->file, SCHEME_MAP_WRITE);
+	at = map_all(self->file, PROT_READ | PROT_WRITE, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, at);
+	EXPECT_EQ(-1, madvise(at, SIZE, MADV_REMOVE));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	EXPECT_EQ('a', self->memory[0]);
+	EXPECT_EQ(0, msync(at, SIZE, MS_SYNC));
+	munmap(at, SIZE);
 }
 
 TEST_F(map, S25_what_may_be_written_may_be_upgraded_to)

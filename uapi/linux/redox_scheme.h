@@ -536,7 +536,11 @@ struct scheme_sendfd {
 	__s64	result;
 };
 
-/* Fail with EBUSY if anything but this one descriptor refers to the file. */
+/*
+ * Fail with EBUSY if anything but this one descriptor refers to the file as the
+ * command begins. Until its end the sender's other threads can still copy the
+ * descriptor: a provider must not take the flag for a promise.
+ */
 #define SCHEME_SENDFD_EXCLUSIVE	(1U << 0)
 /* The sender keeps its descriptor. Not with EXCLUSIVE. */
 #define SCHEME_SENDFD_CLONE	(1U << 1)
@@ -573,9 +577,10 @@ struct scheme_recvfd {
  * ENXIO beyond the window that the provider has attached; EPERM for PROT_EXEC,
  * and for MAP_SHARED of memory that is sealed against writing by a descriptor
  * that may write; EACCES for a shared writable mapping that provider, seal or
- * access mode do not allow. A mapping cannot grow. It stays valid when the scheme
- * dies. Where the provider shortens the file behind it, touching it is SIGBUS,
- * as it is with any file.
+ * access mode do not allow. A mapping cannot grow, is not held in memory by
+ * mlock(2), and takes no MADV_REMOVE. It stays valid when the scheme dies. Where
+ * the provider shortens the file behind it, touching it is SIGBUS, as it is with
+ * any file.
  *
  * Errors: EACCES the descriptor's access mode; EINVAL; else the provider's.
  */
@@ -589,6 +594,7 @@ struct scheme_mmap_prep {
 #define SCHEME_IOC_SENDFD	_IOWR(SCHEME_IOC_MAGIC, 0x38, struct scheme_sendfd)
 #define SCHEME_IOC_RECVFD	_IOW(SCHEME_IOC_MAGIC, 0x39, struct scheme_recvfd)
 #define SCHEME_IOC_MMAP_PREP	_IOW(SCHEME_IOC_MAGIC, 0x3a, struct scheme_mmap_prep)
+
 /* ---- event queue: /dev/scheme/event --------------------------------------- */
 
 /*
@@ -649,7 +655,9 @@ struct scheme_event {
  * @timeout_ns: give up after this long; 0 does not wait, negative is never
  *
  * Returns the number of events; 0 after the timeout. O_NONBLOCK changes
- * nothing. Errors: EBADF not open for reading; EINVAL; EINTR a signal.
+ * nothing. What io_uring has to do in the waiting thread does not end the wait,
+ * but starts its timeout anew. Errors: EBADF not open for reading; EINVAL;
+ * EINTR a signal.
  */
 struct scheme_event_wait {
 	__u64	events;

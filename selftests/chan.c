@@ -74,7 +74,7 @@ long chan_fill(int fd)
 	return n == -EAGAIN ? all : n;
 }
 
-short chan_poll(int fd)
+int chan_poll(int fd)
 {
 	struct pollfd p = {
 		.fd = fd, .events = POLLIN | POLLPRI | POLLOUT | POLLRDHUP,
@@ -83,7 +83,7 @@ short chan_poll(int fd)
 	return poll(&p, 1, 0) < 0 ? -1 : p.revents;
 }
 
-bool chan_polls(int fd, short events)
+bool chan_polls(int fd, int events)
 {
 	return wait_until(chan_poll(fd) == events);
 }

@@ -29,8 +29,8 @@ long write_errno(int fd, const void *buf, size_t len);
 long chan_fill(int fd);
 
 /* The readiness of fd. */
-short chan_poll(int fd);
+int chan_poll(int fd);
 /* It becomes this. */
-bool chan_polls(int fd, short events);
+bool chan_polls(int fd, int events);
 
 #endif /* SELFTESTS_CHAN_H */

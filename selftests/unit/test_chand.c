@@ -433,6 +433,68 @@ static void too_many_are_ENOBUFS(void **state)
 			end_close(handle_of(&out[i]));
 }
 
+/* ---- owners and names ------------------------------------------------------ */
+
+static int may(uid_t uid, gid_t gid, mode_t mode, int flags)
+{
+	const struct flat f = { .mode = mode, .uid = 5, .gid = 6 };
+	struct scheme_req req = request(0);
+
+	req.sqe.uid = uid;
+	req.sqe.gid = gid;
+	return flat_may_open(&f, &req, flags);
+}
+
+static void one_of_three_classes_counts(void **state)
+{
+	(void)state;
+	assert_int_equal(may(5, 6, 0600, O_RDWR), 0);
+	assert_int_equal(may(5, 6, 0466, O_RDWR), -EACCES);
+	assert_int_equal(may(5, 6, 0466, O_RDONLY), 0);
+	assert_int_equal(may(7, 6, 0640, O_RDONLY), 0);
+	assert_int_equal(may(7, 6, 0640, O_WRONLY), -EACCES);
+	assert_int_equal(may(7, 6, 0606, O_RDWR), -EACCES);
+	assert_int_equal(may(7, 8, 0002, O_WRONLY), 0);
+	assert_int_equal(may(7, 8, 0770, O_RDONLY), -EACCES);
+	assert_int_equal(may(0, 0, 0, O_RDWR), 0);
+}
+
+static void names_have_no_slash_and_an_end(void **state)
+{
+	char name[SCHEME_DIRENT_NAME_MAX + 2];
+
+	(void)state;
+	memset(name, 'n', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(flat_check_name(name), -ENAMETOOLONG);
+	name[sizeof(name) - 2] = '\0';
+	assert_int_equal(flat_check_name(name), 0);
+	assert_int_equal(flat_check_name(""), -EINVAL);
+	assert_int_equal(flat_check_name(".."), -EINVAL);
+	assert_int_equal(flat_check_name("a/b"), -EINVAL);
+	assert_int_equal(flat_check_name("..."), 0);
+}
+
+static void a_single_file_has_two_names(void **state)
+{
+	const struct flat_single one = { .name = "zero" }, any = { .name = NULL };
+
+	(void)state;
+	assert_int_equal(flat_single_find(&one, false, "", O_RDWR), FLAT_FILE);
+	assert_int_equal(flat_single_find(&one, false, "", O_DIRECTORY), FLAT_ROOT);
+	assert_int_equal(flat_single_find(&one, false, "zero", O_CREAT), FLAT_FILE);
+	assert_int_equal(flat_single_find(&one, false, "zero", O_CREAT | O_EXCL),
+			 -EEXIST);
+	assert_int_equal(flat_single_find(&one, false, "zero", O_DIRECTORY),
+			 -ENOTDIR);
+	assert_int_equal(flat_single_find(&one, false, "one", 0), -ENOENT);
+	assert_int_equal(flat_single_find(&one, false, "one", O_CREAT), -EACCES);
+	assert_int_equal(flat_single_find(&one, true, "zero", 0), -ENOTDIR);
+	assert_int_equal(flat_single_find(&one, true, "", 0), FLAT_FILE);
+	assert_int_equal(flat_single_find(&any, false, "one", 0), FLAT_FILE);
+	assert_int_equal(flat_single_find(&any, false, "a/b", 0), -ENOENT);
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, world_begin, world_end)
 
 int main(void)
@@ -449,6 +511,9 @@ int main(void)
 		test(errors_of_files_are_the_senders),
 		test(a_closed_listener_lets_go_of_all),
 		test(too_many_are_ENOBUFS),
+		cmocka_unit_test(one_of_three_classes_counts),
+		cmocka_unit_test(names_have_no_slash_and_an_end),
+		cmocka_unit_test(a_single_file_has_two_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

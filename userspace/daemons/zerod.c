@@ -7,6 +7,7 @@
  * The file is the scheme's node, and "zero" in its directory.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -99,8 +100,11 @@ static void zero_fsync(struct scheme_req *req, uint64_t handle, bool data_only)
 static void zero_truncate(struct scheme_req *req, uint64_t handle,
 			  const char *path, uint64_t size)
 {
-	(void)handle, (void)path, (void)size;
-	scheme_reply(req, 0);
+	int ret = flat_single_find(&zerod_of(req)->file, handle == FLAT_FILE,
+				   path, O_WRONLY);
+
+	(void)size;
+	scheme_reply(req, ret < 0 ? ret : 0);
 }
 
 static void zero_stat(struct scheme_req *req, uint64_t handle, const char *path)

@@ -49,6 +49,20 @@ static void sendfd_close(int fd, const struct file *sent)
 		close_fd(fd);
 }
 
+/* What the provider cannot see for itself. */
+static u32 told_flags(const struct file *file, const struct file *sent)
+{
+	const struct schm_handle *own = file->private_data;
+	const struct schm_handle *other = sent ? schm_client_handle(sent) : NULL;
+	u32 flags = 0;
+
+	if (other && other->scheme == own->scheme)
+		flags |= SCHEME_SENDFD_OWN;
+	if (file->f_flags & O_NONBLOCK)
+		flags |= SCHEME_FD_NONBLOCK;
+	return flags;
+}
+
 static s64 sendfd_send(struct file *file, const struct scheme_sendfd *arg,
 		       struct file *sent, const char *name)
 {
@@ -58,7 +72,7 @@ static s64 sendfd_send(struct file *file, const struct scheme_sendfd *arg,
 	req = schm_req_alloc(file->private_data, file, SCHEME_OP_SENDFD);
 	if (!req)
 		return -ENOMEM;
-	req->entry.sqe.op_flags = arg->flags;
+	req->entry.sqe.op_flags = arg->flags | told_flags(file, sent);
 	req->entry.sqe.aux = arg->word;
 	ret = schm_req_reserve(req, file->f_flags & O_NONBLOCK);
 	if (!ret) {
@@ -118,6 +132,7 @@ static int recvfd_named(struct file *file, const struct scheme_recvfd *arg,
 	if (!req)
 		return -ENOMEM;
 	req->takes_file = true;
+	req->entry.sqe.op_flags = told_flags(file, NULL);
 	req->entry.sqe.aux = arg->word;
 	ret = schm_req_reserve(req, file->f_flags & O_NONBLOCK);
 	if (!ret) {

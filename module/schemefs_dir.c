@@ -172,7 +172,8 @@ static int created_inode(struct inode *dir, struct dentry *dentry,
 
 	if (ret < 0)
 		return ret;
-	if (!schm_stat_ok(h->scheme, &st) || !S_ISREG(st.mode))
+	if (!schm_stat_ok(h->scheme, &st) ||
+	    (!S_ISREG(st.mode) && !S_ISFIFO(st.mode)))
 		return -EIO;
 	inode = schm_inode_new(dir->i_sb, h->scheme, &st);
 	if (IS_ERR(inode))

@@ -22,6 +22,7 @@ struct keeper {
 	int		kept;		/* -1: none */
 	int		memfd;
 	uint64_t	word;
+	uint32_t	flags;		/* of the last SENDFD or RECVFD */
 	char		name[64];
 	unsigned int	unmaps, closes;	/* of handles that were mapped; of all */
 };
@@ -59,6 +60,7 @@ static void k_sendfd(struct scheme_req *req, uint64_t handle, const char *name,
 
 	snprintf(k->name, sizeof(k->name), "%s", name);
 	k->word = word;
+	k->flags = scheme_req_flags(req);
 	k->kept = scheme_req_fetch_fd(req, O_CLOEXEC);
 	scheme_reply(req, k->kept < 0 ? k->kept : 11);
 }
@@ -68,6 +70,7 @@ static void k_recvfd(struct scheme_req *req, uint64_t handle, const char *name,
 {
 	struct keeper *k = keeper_of(req);
 
+	k->flags = scheme_req_flags(req);
 	if (k->kept < 0) {
 		scheme_reply(req, -EAGAIN);
 		return;
@@ -158,6 +161,45 @@ TEST_F(libfd, S27_there_and_back)
 	EXPECT_TRUE(marker_is(&self->m, fd));
 	close(fd);
 	EXPECT_TRUE(marker_gone(&self->m));
+}
+
+/* Of a file of the provider's own, by whatever way it has been opened. */
+TEST_F(libfd, S27_the_provider_is_told_of_its_own_file)
+{
+	int own[] = { self->file, open(NODE_DIR "/" NAME, O_RDWR) };
+
+	for (int i = 0; i < 2; i++) {
+		ASSERT_LE(0, own[i]);
+		ASSERT_EQ(0, scheme_sendfd(self->file, own[i], "", 0,
+					   SCHEME_SENDFD_CLONE, NULL));
+		EXPECT_EQ(SCHEME_SENDFD_CLONE | SCHEME_SENDFD_OWN, self->k.flags);
+		close(self->k.kept);
+	}
+	close(own[1]);
+	ASSERT_EQ(0, scheme_sendfd(self->file, self->m.writer, "", 0,
+				   SCHEME_SENDFD_CLONE, NULL));
+	EXPECT_EQ(SCHEME_SENDFD_CLONE, self->k.flags);
+	EXPECT_EQ(-EINVAL, scheme_sendfd(self->file, self->m.writer, "", 0,
+					 SCHEME_SENDFD_OWN, NULL));
+}
+
+TEST_F(libfd, S17_the_provider_is_told_who_does_not_wait)
+{
+	int fd;
+
+	EXPECT_EQ(-EAGAIN, scheme_recvfd(self->file, "", 0, 0));
+	EXPECT_EQ(0, self->k.flags);
+	ASSERT_EQ(0, fcntl(self->file, F_SETFL, O_NONBLOCK));
+	EXPECT_EQ(-EAGAIN, scheme_recvfd(self->file, "", 0, 0));
+	EXPECT_EQ(SCHEME_FD_NONBLOCK, self->k.flags);
+	ASSERT_EQ(0, scheme_sendfd(self->file, self->m.writer, "", 0,
+				   SCHEME_SENDFD_CLONE, NULL));
+	EXPECT_EQ(SCHEME_SENDFD_CLONE | SCHEME_FD_NONBLOCK, self->k.flags);
+	fd = scheme_recvfd(self->file, "", 0, 0);
+	EXPECT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(-EINVAL, scheme_sendfd(self->file, self->m.writer, "", 0,
+					 SCHEME_FD_NONBLOCK, NULL));
 }
 
 TEST_F(libfd, S26_an_open_gives_the_kept_file)

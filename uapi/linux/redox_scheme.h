@@ -544,6 +544,13 @@ struct scheme_sendfd {
 #define SCHEME_SENDFD_EXCLUSIVE	(1U << 0)
 /* The sender keeps its descriptor. Not with EXCLUSIVE. */
 #define SCHEME_SENDFD_CLONE	(1U << 1)
+/*
+ * These two the module sets, for the provider: the file is one of this scheme. A
+ * provider that keeps it keeps itself waiting for a CLOSE that may never come.
+ */
+#define SCHEME_SENDFD_OWN	(1U << 2)
+/* SENDFD, RECVFD: answer EAGAIN rather than park the request. */
+#define SCHEME_FD_NONBLOCK	(1U << 3)
 
 /**
  * struct scheme_recvfd - receive an open file from the provider
@@ -838,9 +845,10 @@ struct scheme_cqe {
  *	   op_flags: SCHEME_MAP_WRITE; ATTACH_MEMORY first -> 0
  * MUNMAP  one-way; nobody maps the handle any more; aux: how often it has been
  *	   mapped until then. Several may become one
- * SENDFD  payload string; op_flags: SCHEME_SENDFD_*; aux: word; FETCH first
- *	   -> value
- * RECVFD  payload string; aux: word; ATTACH first -> SCHEME_CQE_NEW_FD
+ * SENDFD  payload string; op_flags: SCHEME_SENDFD_*, SCHEME_FD_NONBLOCK; aux:
+ *	   word; FETCH first -> value
+ * RECVFD  payload string; op_flags: SCHEME_FD_NONBLOCK; aux: word; ATTACH first
+ *	   -> SCHEME_CQE_NEW_FD
  *
  * All of the following but GETDENTS and FCNTL name their object by handle and
  * path: handle is SCHEME_ROOT or an open file, the path starts there, and an

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -175,6 +177,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (d->wants_name && !d->config.name)
 			argp_error(state, "which NAME shall the scheme have?");
+		if (d->one_queue && d->config.queues > 1)
+			argp_error(state, "this scheme has one queue: leave --queues out");
 		return 0;
 	default:
 		return parse_config(&d->config, key, arg, state);
@@ -385,6 +389,18 @@ bool daemon_stopping(const struct daemon *d)
 	struct pollfd fd = { .fd = d->signal_fd, .events = POLLIN };
 
 	return poll(&fd, 1, 0) == 1;
+}
+
+unsigned int daemon_raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return 0;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	getrlimit(RLIMIT_NOFILE, &files);
+	return files.rlim_cur > UINT_MAX ? UINT_MAX : (unsigned int)files.rlim_cur;
 }
 
 int daemon_end(struct daemon *d, int err)

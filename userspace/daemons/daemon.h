@@ -26,6 +26,7 @@ struct daemon {
 	/* set before the options are parsed, or by them */
 	struct scheme_config	config;		/* .name too */
 	bool			wants_name;	/* one argument NAME, required */
+	bool			one_queue;	/* --queues is refused */
 	bool			background;	/* --daemonize */
 
 	/* daemon_begin() */
@@ -70,6 +71,11 @@ void daemon_ready(struct daemon *d);
 int daemon_serve(struct daemon *d);
 /* Non-blocking look at signal_fd: have we been told to stop? Keeps the signal. */
 bool daemon_stopping(const struct daemon *d);
+/*
+ * For daemons that hold files of their clients': raise the limit of open files
+ * as far as it may be. Returns it.
+ */
+unsigned int daemon_raise_files(void);
 /* Destroy the scheme and close what begin opened. Returns the exit status. */
 int daemon_end(struct daemon *d, int err);
 

@@ -84,14 +84,16 @@ struct scheme_ops {
 	/*
 	 * A client sends an open file, with a string and a word. Take it with
 	 * scheme_req_fetch_fd() before the reply, or it is closed with that.
-	 * scheme_req_flags() has SCHEME_SENDFD_*. Reply: a value, or an error,
-	 * which leaves the client's descriptor as it is.
+	 * scheme_req_flags() has SCHEME_SENDFD_*, and SCHEME_FD_NONBLOCK as below.
+	 * Reply: a value, or an error, which leaves the client's descriptor as
+	 * it is.
 	 */
 	void (*sendfd)(struct scheme_req *req, uint64_t handle,
 		       const char *name, uint64_t word);
 	/*
 	 * A client wants to receive one. Reply: scheme_reply_fd(), or
-	 * scheme_reply() with an error.
+	 * scheme_reply() with an error: EAGAIN instead of waiting when
+	 * scheme_req_flags() has SCHEME_FD_NONBLOCK.
 	 */
 	void (*recvfd)(struct scheme_req *req, uint64_t handle,
 		       const char *name, uint64_t word);

@@ -3,7 +3,7 @@
 # ramfsd mounted by schemefs, with ordinary tools: those of busybox by their plain
 # names, others by their path.
 # timeout: 240
-# shellcheck shell=dash
+# shellcheck shell=dash disable=SC2016 # for another shell to expand
 
 n=0
 log=$PWD/log
@@ -92,7 +92,7 @@ for i in 1 2 3 4 5 6 7 8; do
 	for j in 1 2 3 4 5; do
 		echo "file $i $j" >"$log.src/d$i/f$j"
 	done
-	ln -s "../d$i/f1" "$log.src/d$i/e/link"
+	ln -s "../f$i" "$log.src/d$i/e/link"
 	: >"$log.src/d$i/empty"
 done
 chmod 0500 "$log.src/d1/f1"
@@ -103,7 +103,8 @@ ok "S11_cp_copies_a_tree" cp -a "$src" copy
 ok "S11_diff_finds_no_difference" diff -r "$src" copy
 ok "S11_find_finds_all" says "$count" "$(find copy | wc -l)"
 ok "S10_modes_are_copied" says 500 "$(stat -c %a copy/d1/f1)"
-ok "S8_grep_reads_all" says 40 "$(grep -r "^file" copy | wc -l)"
+ok "S8_grep_reads_all" says "$(cd "$src" && grep -r "^file" . 2>&1 | sort)" \
+	"$(cd copy && grep -r "^file" . 2>&1 | sort)"
 ok "S11_tar_reads_and_writes" sh -c "tar -cf archive.tar copy && mkdir x && tar -xf archive.tar -C x"
 ok "S11_and_all_came_through" diff -r "$src" x/copy
 rm -f archive.tar
@@ -150,18 +151,18 @@ ok "S11_directory_into_itself_is_EINVAL" fails "Invalid argument" mv d d/e/f
 ok "S11_full_directory_stays" fails "not empty" rmdir d
 ok "S11_long_names_are_ENAMETOOLONG" fails "too long" touch "$(head -c 256 /dev/zero | tr '\0' x)"
 ok "S11_names_may_have_255_bytes" touch "$(head -c 255 /dev/zero | tr '\0' x)"
-exec 3<>open
-echo "still here" >&3
+echo "still here" >open
+exec 3<open
 rm open
-ok "S11_an_open_file_outlives_its_name" says "still here" "$(cat <"/proc/$$/fd/3")"
-exec 3>&-
+ok "S11_an_open_file_outlives_its_name" says "still here" "$(cat <&3)"
+exec 3<&-
 i=0
 mkdir many
 while [ $i -lt 300 ]; do
 	: >many/file$i
 	i=$((i + 1))
 done
-ok "S11_lists_many_names" says 300 "$(ls many | wc -l)"
+ok "S11_lists_many_names" says 300 "$(find many -type f | wc -l)"
 ok "S11_removes_many_names" sh -c "rm -r many && ! test -e many"
 cd "$top" && rm -r names
 
@@ -195,7 +196,7 @@ ok "S11_sticky_keeps_what_is_not_theirs" fails "not permitted" nobody rm -f "$to
 ok "S11_and_lets_them_remove_what_is" nobody rm "$top/tmp/nobody"
 ok "S11_others_do_not_remove_elsewhere" fails denied nobody rm -f "$top/closed/f"
 # the kernel would check, too; a request by the device's node has the daemon only
-ok "S7_so_says_the_daemon_by_itself" fails denied nobody schemectl cat ram:private
+ok "S7_so_says_the_daemon_by_itself" fails "no permission" nobody schemectl cat ram:private
 ok "S7_which_opens_what_is_allowed" says public "$(nobody schemectl cat ram:public)"
 echo x >suid && chmod 4777 suid
 ok "S10_set_id_bits_go_with_a_write" sh -c "su nobody -c 'echo y >>$top/suid' && [ \"\$(stat -c %a suid)\" = 777 ]"
@@ -216,7 +217,7 @@ on_loop() {
 	diff -r /etc loop/etc && cmp /usr/lib/suite loop/suite && umount loop && rm image
 }
 modprobe loop 2>/dev/null
-for module in ext4 vfat nls_cp437 nls_ascii; do
+for module in crc32c_generic ext4 vfat nls_cp437 nls_ascii; do
 	modprobe $module 2>/dev/null
 done
 if [ -e /dev/loop-control ] && grep -q '\bext[24]$' /proc/filesystems; then

@@ -190,7 +190,7 @@ void node_accessed(struct node *n)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (older(&n->atime, &n->mtime) || older(&n->atime, &n->ctime) ||
-	    now.tv_sec - n->atime.tv_sec >= 24 * 60 * 60)
+	    now.tv_sec - n->atime.tv_sec >= 24L * 60 * 60)
 		n->atime = now;
 }
 

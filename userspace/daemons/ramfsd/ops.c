@@ -203,8 +203,9 @@ static void on_readlink(struct scheme_req *req, uint64_t handle,
 			const char *path)
 {
 	struct fs *fs = op_begin(req);
-	char target[SCHEME_PATH_MAX + 1];
+	char target[SCHEME_PATH_MAX];
 	struct place p;
+	size_t len;
 	int ret = op_find(fs, req, handle, path, &p);
 
 	if (!ret && !S_ISLNK(p.node->mode))
@@ -213,9 +214,10 @@ static void on_readlink(struct scheme_req *req, uint64_t handle,
 		op_end(fs, req, ret);
 		return;
 	}
-	strcpy(target, p.node->target);
+	len = p.node->size;
+	memcpy(target, p.node->target, len);
 	pthread_mutex_unlock(&fs->lock);
-	scheme_reply_bytes(req, target, strlen(target));
+	scheme_reply_bytes(req, target, len);
 }
 
 static void on_link(struct scheme_req *req, uint64_t handle, const char *path,

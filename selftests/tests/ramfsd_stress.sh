@@ -44,9 +44,9 @@ for _ in $(seq 200); do
 	usleep 50000
 done
 
-for name in access chdir chmod chown dentry dir dirdeep dirmany dnotify dup fcntl filename flock \
-	fsize fstat getdent handle inotify io lease link locka lockf lockofd open rename \
-	symlink sync-file touch utime; do
+for name in access chdir chmod chown dentry dir dirdeep dirmany dnotify dup fcntl file-ioctl \
+	filename flock fsize fstat getdent handle inotify io lease link locka lockf lockofd \
+	mknod open rename symlink sync-file touch utime; do
 	ok "S11_stress_$name" stress $name
 done
 # two files of the least size that it knows

@@ -105,7 +105,8 @@ ok "S11_find_finds_all" says "$count" "$(find copy | wc -l)"
 ok "S10_modes_are_copied" says 500 "$(stat -c %a copy/d1/f1)"
 ok "S8_grep_reads_all" says "$(cd "$src" && grep -r "^file" . 2>&1 | sort)" \
 	"$(cd copy && grep -r "^file" . 2>&1 | sort)"
-ok "S11_tar_reads_and_writes" sh -c "tar -cf archive.tar copy && mkdir x && tar -xf archive.tar -C x"
+ok "S11_tar_reads_and_writes" sh -c \
+	"tar -cf archive.tar copy && mkdir x && tar -xf archive.tar -C x"
 ok "S11_and_all_came_through" diff -r "$src" x/copy
 rm -f archive.tar
 ok "S11_rm_removes_a_tree" rm -r x
@@ -171,8 +172,10 @@ cd "$top" && rm -r names
 echo text >f
 ok "S10_chmod" sh -c 'chmod 0640 f && [ "$(stat -c %a f)" = 640 ]'
 ok "S10_chown" sh -c 'chown 12:34 f && [ "$(stat -c %u:%g f)" = 12:34 ]'
-ok "S10_touch" sh -c 'touch -d "2001-02-03 04:05:06" f && [ "$(date -r f +%Y%m%d%H%M%S)" = 20010203040506 ]'
-ok "S10_truncate" sh -c 'truncate -s 10000 f && [ "$(stat -c %s f)" = 10000 ] && [ "$(tr -d "\0" <f)" = text ]'
+ok "S10_touch" sh -c 'touch -d "2001-02-03 04:05:06" f &&
+	[ "$(date -r f +%Y%m%d%H%M%S)" = 20010203040506 ]'
+ok "S10_truncate" sh -c 'truncate -s 10000 f && [ "$(stat -c %s f)" = 10000 ] &&
+	[ "$(tr -d "\0" <f)" = text ]'
 ok "S10_statfs" says 6144 "$(stat -f -c %b f)"
 ok "S10_sync" sync f
 rm f
@@ -199,9 +202,11 @@ ok "S11_others_do_not_remove_elsewhere" fails denied nobody rm -f "$top/closed/f
 ok "S7_so_says_the_daemon_by_itself" fails "no permission" nobody schemectl cat ram:private
 ok "S7_which_opens_what_is_allowed" says public "$(nobody schemectl cat ram:public)"
 echo x >suid && chmod 4777 suid
-ok "S10_set_id_bits_go_with_a_write" sh -c "su nobody -c 'echo y >>$top/suid' && [ \"\$(stat -c %a suid)\" = 777 ]"
+ok "S10_set_id_bits_go_with_a_write" sh -c "su nobody -c 'echo y >>$top/suid' &&
+	[ \"\$(stat -c %a suid)\" = 777 ]"
 chmod 4777 suid
-ok "S10_and_with_a_truncation" sh -c "su nobody -c 'truncate -s 0 $top/suid' && [ \"\$(stat -c %a suid)\" = 777 ]"
+ok "S10_and_with_a_truncation" sh -c "su nobody -c 'truncate -s 0 $top/suid' &&
+	[ \"\$(stat -c %a suid)\" = 777 ]"
 rm -r private public tmp closed suid
 
 # ---- a file system in a file -------------------------------------------------
@@ -226,7 +231,8 @@ if [ -e /dev/loop-control ] && grep -q '\bext[24]$' /proc/filesystems; then
 else
 	skip "S8_ext2_on_a_loop_device" "the kernel has none"
 fi
-if [ -e /dev/loop-control ] && grep -q vfat /proc/filesystems && command -v mkfs.vfat >/dev/null; then
+if [ -e /dev/loop-control ] && grep -q vfat /proc/filesystems &&
+	command -v mkfs.vfat >/dev/null; then
 	ok "S8_vfat_on_a_loop_device" on_loop vfat mkfs.vfat
 else
 	skip "S8_vfat_on_a_loop_device" "the kernel has none"

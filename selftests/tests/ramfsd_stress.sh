@@ -45,13 +45,14 @@ for _ in $(seq 200); do
 done
 
 for name in chdir chmod chown dentry dir dirdeep dirmany dnotify dup fcntl file-ioctl \
-	filename flock fstat getdent handle inotify io lease link locka lockf lockofd \
-	mknod open rename symlink sync-file touch utime; do
+	flock fstat getdent handle inotify io lease link locka lockf lockofd \
+	mknod open rename symlink touch utime; do
 	ok "S11_stress_$name" stress $name
 done
 # two files of the least size that it knows
 ok "S8_stress_copy-file" stress copy-file --copy-file-bytes 128M
 ok "S8_stress_hdd" stress hdd --hdd-bytes 4M
+ok "S8_stress_sync-file" stress sync-file --sync-file-bytes 4M
 ok "S8_stress_iomix" stress iomix --iomix-bytes 4M
 ok "S25_stress_mmap" stress mmap --mmap-file --mmap-bytes 2M
 ok "S11_nothing_is_left" test -z "$(ls -A "$top")"

@@ -44,11 +44,15 @@ for _ in $(seq 200); do
 	usleep 50000
 done
 
-for name in chdir chmod chown dentry dir dirdeep dirmany dnotify dup fcntl file-ioctl \
+for name in chdir chmod chown dirmany dnotify dup fcntl file-ioctl \
 	flock fstat getdent handle inotify io lease link locka lockf lockofd \
 	mknod open rename symlink touch utime; do
 	ok "S11_stress_$name" stress $name
 done
+# so many that a round fits into the time
+ok "S11_stress_dentry" stress dentry --dentries 64
+ok "S11_stress_dir" stress dir --dir-dirs 64
+ok "S11_stress_dirdeep" stress dirdeep --dirdeep-inodes 200 --dirdeep-dirs 1
 # two files of the least size that it knows
 ok "S8_stress_copy-file" stress copy-file --copy-file-bytes 128M
 ok "S8_stress_hdd" stress hdd --hdd-bytes 4M

@@ -3,7 +3,9 @@
 #include "schemefs.h"
 
 #include <linux/dcache.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/uio.h>
 
 #include "client.h"
 #include "handle.h"
@@ -119,11 +121,41 @@ static int file_release(struct inode *inode, struct file *file)
 
 /* ---- files ---------------------------------------------------------------- */
 
+/*
+ * RLIMIT_FSIZE, as on any file system. Where an append lands is the provider's to
+ * say, so it is asked how long the file is.
+ */
+static int write_limit(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct file *file = iocb->ki_filp;
+	const struct schm_handle *h = file->private_data;
+	u64 limit = rlimit(RLIMIT_FSIZE);
+	loff_t pos = iocb->ki_pos;
+	int ret;
+
+	if (limit == RLIM_INFINITY || !h->positioned)
+		return 0;
+	if (iocb->ki_flags & IOCB_APPEND) {
+		ret = schm_inode_refresh(file->f_path.dentry);
+		if (ret)
+			return ret;
+		pos = i_size_read(file_inode(file));
+	}
+	if (pos >= limit) {
+		send_sig(SIGXFSZ, current, 0);
+		return -EFBIG;
+	}
+	iov_iter_truncate(from, limit - pos);
+	return 0;
+}
+
 static ssize_t file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	const struct schm_handle *h = iocb->ki_filp->private_data;
-	ssize_t ret = schm_client_write_iter(iocb, from);
+	ssize_t ret = write_limit(iocb, from);
 
+	if (!ret)
+		ret = schm_client_write_iter(iocb, from);
 	if (ret > 0)
 		schm_inode_grown(file_inode(iocb->ki_filp),
 				 h->positioned && !(iocb->ki_flags & IOCB_APPEND) ?

@@ -508,11 +508,16 @@ static s64 setattr_all(struct dentry *dentry, struct schm_handle *h,
 		       const struct iattr *attr)
 {
 	unsigned int times = ATTR_ATIME | ATTR_MTIME;
+	unsigned int kill = ATTR_KILL_SUID | ATTR_KILL_SGID;
 	s64 ret = 0;
 
 	if (attr->ia_valid & (ATTR_UID | ATTR_GID))
 		ret = setattr_owner(dentry, h, attr);
-	if (!ret && attr->ia_valid & ATTR_MODE)
+	/*
+	 * That set-id bits go with a new owner or size is the provider's to know, as it
+	 * is with a write: whoever may truncate need not be allowed to chmod.
+	 */
+	if (!ret && attr->ia_valid & ATTR_MODE && !(attr->ia_valid & kill))
 		ret = setattr_mode(dentry, h, attr);
 	if (!ret && attr->ia_valid & ATTR_SIZE)
 		ret = setattr_size(dentry, attr);

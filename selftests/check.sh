@@ -84,7 +84,10 @@ vm_command() {
 	vm=(selftests/vm/run.sh --kernel "$1" --leaks --timeout 1800 --out "$BUILD/vm/$what-$1"
 		--usb "$sticks/stick0.img" --usb "$sticks/stick1.img"
 		--program mdir --program mcopy --program mdel --program flock --program bash
-		--program stat --program diff --program cmp --have-module loop)
+		--program stat --program diff --program cmp --program tar --program find
+		--program cp --program rsync --program mkfs.vfat --program stress-ng
+		--have-module loop --have-module ext4 --have-module crc32c_generic
+		--have-module vfat --have-module nls_cp437 --have-module nls_ascii)
 	[ -z "$busy" ] || vm+=(--busy)
 	vm+=("${tests[@]}")
 }

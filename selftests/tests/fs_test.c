@@ -3,10 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/loop.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -581,72 +579,6 @@ TEST_F(fs, S11_changes_behind_the_mount_are_seen)
 	EXPECT_EQ(0, stat(TOP "/f", &self->st));
 	EXPECT_TRUE(S_ISDIR(self->st.st_mode));
 	close(base);
-}
-
-/* ---- ordinary tools --------------------------------------------------------- */
-
-static const struct {
-	const char	*what, *command;
-} tools[] = {
-	{ "cp -a", "cp -a /usr/lib/suite one && cmp one /usr/lib/suite" },
-	{ "mkdir -p", "mkdir -p a/b/c && echo needle > a/b/c/f && touch a/g" },
-	{ "find", "test \"$(find a -type f | sort | tr '\\n' ' ')\" = 'a/b/c/f a/g '" },
-	{ "grep -r", "test \"$(grep -rl needle .)\" = ./a/b/c/f" },
-	{ "tar", "tar -cf t.tar a && mkdir x && tar -xf t.tar -C x && "
-		 "cmp a/b/c/f x/a/b/c/f && test -e x/a/g" },
-	{ "cp -r", "cp -r a y && diff -r a y" },
-	{ "sed -i", "sed -i s/needle/thread/ y/b/c/f && grep -q thread y/b/c/f" },
-	{ "mv", "mv y z && test -e z/b/c/f && ! test -e y" },
-	{ "ln", "ln z/b/c/f hard && ln -s hard soft && cmp hard soft && "
-		"test \"$(stat -c %h hard)\" = 2" },
-	{ "dd", "dd if=/dev/urandom of=big bs=100000 count=10 2>&- && "
-		"test \"$(stat -c %s big)\" = 1000000 && cp big big2 && cmp big big2" },
-	{ "du, ls", "du -s . >&2 && test \"$(ls | wc -l)\" = 9" },
-	{ "rm -r", "rm -r a x z one t.tar hard soft big big2 && test -z \"$(ls)\"" },
-};
-
-TEST_F(fs, S11_ordinary_tools_just_work)
-{
-	ASSERT_EQ(0, chdir(TOP));
-	for (unsigned int i = 0; i < ARRAY_SIZE(tools); i++) {
-		EXPECT_EQ(0, system(tools[i].command)) {
-			TH_LOG("%s", tools[i].what);
-		}
-	}
-	ASSERT_EQ(0, chdir("/"));
-}
-
-TEST_F(fs, S8_a_loop_device_on_a_file)
-{
-	char text[64];
-	int fd, control, loop, nr;
-
-	/* built in, or a module that comes with the tests */
-	if (access("/dev/loop-control", F_OK))
-		ASSERT_EQ(0, system("modprobe loop"));
-	control = open("/dev/loop-control", O_RDWR);
-	ASSERT_LE(0, control);
-	fd = open(TOP "/image", O_RDWR | O_CREAT, 0600);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, ftruncate(fd, 1 << 20));
-	nr = ioctl(control, LOOP_CTL_GET_FREE);
-	snprintf(text, sizeof(text), "/dev/loop%d", nr);
-	ASSERT_TRUE(wait_until((loop = open(text, O_RDWR)) >= 0));
-	ASSERT_EQ(0, ioctl(loop, LOOP_SET_FD, fd));
-	EXPECT_EQ(1 << 20, lseek(loop, 0, SEEK_END));
-	memset(self->buf, 'L', sizeof(self->buf));
-	EXPECT_EQ(8192, pwrite(loop, self->buf, 8192, 4096));
-	EXPECT_EQ(0, fsync(loop));
-	memset(self->buf, 0, sizeof(self->buf));
-	EXPECT_EQ(8192, pread(fd, self->buf, 8192, 4096));
-	EXPECT_EQ('L', self->buf[0]);
-	EXPECT_EQ('L', self->buf[8191]);
-	EXPECT_EQ(0, ioctl(loop, LOOP_CLR_FD));
-	close(loop);
-	close(control);
-	close(fd);
-	/* the last close of a loop device is the kernel's own, later */
-	EXPECT_TRUE(wait_until(!self->t.state->open));
 }
 
 /* ---- mounts beneath -------------------------------------------------------- */

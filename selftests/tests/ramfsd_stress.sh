@@ -45,7 +45,7 @@ for _ in $(seq 200); do
 done
 
 for name in chdir chmod chown dirmany dnotify dup fcntl file-ioctl \
-	flock fstat getdent handle inotify io lease link locka lockf lockofd \
+	flock fsize fstat getdent handle inotify io lease link locka lockf lockofd \
 	mknod open rename symlink touch utime; do
 	ok "S11_stress_$name" stress $name
 done

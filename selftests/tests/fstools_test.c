@@ -79,9 +79,6 @@ TEST_F(fs, S8_a_loop_device_on_a_file)
 	char text[64];
 	int fd, control, loop, nr;
 
-	/* built in, or a module that comes with the tests */
-	if (access("/dev/loop-control", F_OK))
-		ASSERT_EQ(0, system("modprobe loop"));
 	control = open("/dev/loop-control", O_RDWR);
 	ASSERT_LE(0, control);
 	fd = open(TOP "/image", O_RDWR | O_CREAT, 0600);

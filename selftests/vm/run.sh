@@ -7,7 +7,7 @@
 #   --usb IMAGE        put a USB stick with this content in; may be repeated
 #   --program NAME     take a program of this machine along; may be repeated
 #   --module NAME      load this module of the kernel first; may be repeated
-#   --have-module NAME take it along only, for modprobe inside; may be repeated
+#   --have-module NAME the same, if the kernel has it as a module; may be repeated
 #   --timeout SECONDS  for the whole run (900)      --test-timeout SECONDS  for one test (120)
 #   --mem SIZE         memory of the VM (1G, 3G)    --append ARGS           to the kernel's command line
 #   --qemu ARGS        more arguments for QEMU      --out DIR               logs and files of the run
@@ -33,7 +33,7 @@ while [ $# -gt 0 ]; do
 	--usb) sticks+=("$(readlink -f "$2")") ;;
 	--program) programs+=(--program "$2") ;;
 	--module) modules+=("$2") ;;
-	--have-module) extra+=(--module "$2") ;;
+	--have-module) extra+=("$2") ;;
 	--timeout) timeout=$2 ;;
 	--test-timeout) test_timeout=$2 ;;
 	--mem) mem=$2 ;;
@@ -82,6 +82,7 @@ fi
 
 settings() {
 	printf '%s=%q\n' KERNEL "$kernel" MODE "$mode" TESTS "${tests[*]}" MODULES "${modules[*]}" \
+		HAVE "${extra[*]}" \
 		STICKS ${#sticks[@]} TEST_TIMEOUT "$test_timeout" TERMINAL "${TERM:-dumb}"
 	read -r rows columns < <(stty size 2>/dev/null || echo 24 80)
 	printf '%s=%q\n' ROWS "$rows" COLUMNS "$columns"
@@ -94,9 +95,9 @@ build_image() {
 	[ -z "$script" ] || install -m 755 "$script" "$out/overlay/script"
 	[ "$ko" = none ] || args+=(--ko "$ko")
 	[ ! -d "$stage" ] || args+=(--stage "$stage")
-	for module in "${modules[@]}"; do args+=(--module "$module"); done
+	for module in "${modules[@]}" "${extra[@]}"; do args+=(--module "$module"); done
 	"$here/image.sh" --out "$out/initramfs" --krel "$KREL" --moddir "$MODDIR" "${args[@]}" \
-		"${extra[@]}" "${programs[@]}" --overlay "$out/overlay"
+		"${programs[@]}" --overlay "$out/overlay"
 }
 
 # A /dev/kvm without hardware behind it exists and hangs the kernel: believe cpuinfo only.

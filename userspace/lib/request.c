@@ -26,6 +26,12 @@ static struct scheme_request on_path(uint8_t opcode, const char *path)
 	};
 }
 
+/* One on an open file, which takes no path. */
+static struct scheme_request on_file(uint8_t opcode)
+{
+	return (struct scheme_request){ .opcode = opcode, .fd2 = -1 };
+}
+
 static void add_second(struct scheme_request *r, int fd2, const char *path2)
 {
 	size_t len = strlen(path2);
@@ -163,7 +169,7 @@ int scheme_mkdirat(int fd, const char *path, mode_t mode)
 
 ssize_t scheme_getdents(int fd, uint64_t offset, void *buf, size_t len)
 {
-	struct scheme_request r = on_path(SCHEME_OP_GETDENTS, "");
+	struct scheme_request r = on_file(SCHEME_OP_GETDENTS);
 
 	r.offset = offset;
 	add_room(&r, buf, len);
@@ -172,7 +178,7 @@ ssize_t scheme_getdents(int fd, uint64_t offset, void *buf, size_t len)
 
 int64_t scheme_fcntl(int fd, uint32_t cmd, uint64_t arg)
 {
-	struct scheme_request r = on_path(SCHEME_OP_FCNTL, "");
+	struct scheme_request r = on_file(SCHEME_OP_FCNTL);
 	int ret;
 
 	r.op_flags = cmd;

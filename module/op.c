@@ -22,9 +22,11 @@ static u32 op_payload(const struct schm_op *op)
 	return len;
 }
 
+/* Nothing is at NULL. */
 static void *put(void *at, const void *from, u32 len)
 {
-	memcpy(at, from, len);
+	if (len)
+		memcpy(at, from, len);
 	return at + len;
 }
 

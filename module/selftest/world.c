@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What the tests share. The io_uring half of a queue, park.c, is played here, as are files in
- * flight, memory that is mapped, and event queues: requests of these tests have none.
- */
+/* What the tests share. The io_uring half of a queue, park.c, is played here. */
 #include "world.h"
 
+#include <linux/anon_inodes.h>
 #include <linux/cred.h>
+#include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/string.h>
-
-#include "../map.h"
-#include "../ticket.h"
-#include "../watch.h"
 
 int schm_world_unparked;
 unsigned int schm_world_completed;
@@ -69,6 +65,8 @@ void schm_world_exit(struct kunit *test)
 	if (w->h)
 		schm_handle_put(w->h);
 	schm_scheme_put(w->s);
+	/* a kernel thread's last fput() leaves it to another one */
+	flush_delayed_fput();
 }
 
 struct schm_req *schm_world_new(struct kunit *test, u8 opcode)
@@ -106,6 +104,18 @@ void schm_world_fill(struct kunit *test)
 	while (schm_queue_room_locked(w->q, &late))
 		schm_queue_submit_locked(w->q, &entry, &late);
 	spin_unlock(&w->q->lock);
+}
+
+static const struct file_operations world_fops = {
+	.owner = THIS_MODULE,
+};
+
+struct file *schm_world_file(struct kunit *test, const char *name)
+{
+	struct file *file = anon_inode_getfile(name, &world_fops, NULL, O_RDWR);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	return file;
 }
 
 u32 schm_world_in_use(struct kunit *test)
@@ -215,46 +225,4 @@ void schm_sleep_on(wait_queue_head_t *wq, struct schm_sleeper *sleeper)
 	sleeper->woken = 0;
 	init_waitqueue_func_entry(&sleeper->entry, sleeper_woken);
 	add_wait_queue(wq, &sleeper->entry);
-}
-
-/* ---- ticket.c, map.c, watch.c -------------------------------------------- */
-
-bool schm_ticket_possible(const struct schm_req *req)
-{
-	return false;
-}
-
-bool schm_ticket_grant_locked(struct schm_req *req, u64 id)
-{
-	return false;
-}
-
-void schm_ticket_commit_locked(struct schm_req *req)
-{
-}
-
-struct file *schm_ticket_drop_locked(struct schm_req *req)
-{
-	return NULL;
-}
-
-void schm_ticket_release(struct schm_req *req)
-{
-}
-
-void schm_map_init(struct schm_map *map)
-{
-}
-
-void schm_map_exit(struct schm_map *map)
-{
-}
-
-void schm_map_gone(struct schm_handle *h, struct schm_late *late)
-{
-}
-
-void schm_source_post_locked(struct schm_source *s, u32 mask)
-{
-	lockdep_assert_held(s->lock);
 }

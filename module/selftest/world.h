@@ -44,6 +44,8 @@ struct schm_req *schm_world_reserved(struct kunit *test, u8 opcode);
 struct schm_req *schm_world_sent(struct kunit *test, u8 opcode);
 /* Fill the submission ring, so that what comes now has to wait. */
 void schm_world_fill(struct kunit *test);
+/* A file of nothing, which is the caller's; anonymous, of this name. */
+struct file *schm_world_file(struct kunit *test, const char *name);
 /* How many of the world's tags are in use. */
 u32 schm_world_in_use(struct kunit *test);
 u64 schm_world_tag(const struct schm_req *req);

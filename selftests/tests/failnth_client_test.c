@@ -3,7 +3,7 @@
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 
-#include "failnth.h"
+#include "failnth_file.h"
 
 #define PATH	"another"
 
@@ -96,12 +96,6 @@ static unsigned int least_memory(env_t *env, const struct failing *f)
 }
 
 /* ---- transfers -------------------------------------------------------------- */
-
-/* system calls that return -errno */
-static long errno_of(long ret)
-{
-	return ret < 0 ? -errno : ret;
-}
 
 static int prepare_start(env_t *env)
 {

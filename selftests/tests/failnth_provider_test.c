@@ -2,7 +2,7 @@
 /* The n-th failure in every call of a provider, and of who ends one. */
 #include <sys/mman.h>
 
-#include "failnth.h"
+#include "failnth_file.h"
 
 #define OTHER	"test-failnth-other"
 /* Where the queue is mapped: page tables of every level are wanted. */

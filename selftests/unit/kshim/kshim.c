@@ -26,6 +26,7 @@ struct pid_namespace kshim_pid_ns;
 struct user_namespace kshim_user_ns;
 unsigned long jiffies = 1000;
 int kshim_atomic;
+u64 kshim_random;
 
 static const char *running = "";
 static jmp_buf leave;

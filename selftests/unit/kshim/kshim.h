@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 #include <linux/capability.h>
@@ -45,20 +46,27 @@ typedef unsigned int gfp_t;
 
 #define __force
 #define __user
+#define __acquires(lock)
+#define __releases(lock)
 #define U32_MAX		UINT32_MAX
 #define U64_MAX		UINT64_MAX
 #define S64_MIN		INT64_MIN
 #define S64_MAX		INT64_MAX
 #define SZ_4K		0x1000
+#define SZ_32K		0x8000
 #define SZ_128K		0x20000
 #define SZ_1M		0x100000
 #define SZ_32M		0x2000000
 #define SZ_64M		0x4000000
 #define SZ_256M		0x10000000
+#define SZ_1G		0x40000000
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	4096UL
 #define SMP_CACHE_BYTES	64
 #define NSEC_PER_USEC	1000L
+#define NSEC_PER_SEC	1000000000L
+#define MAX_LFS_FILESIZE	S64_MAX
+#define S_IALLUGO	07777
 #define ERESTARTSYS	512
 #define EIOCBQUEUED	529
 
@@ -72,6 +80,7 @@ typedef unsigned int gfp_t;
 #define min_t(type, a, b) ({ type min_a = (a), min_b = (b); min_a < min_b ? min_a : min_b; })
 #define max_t(type, a, b) ({ type max_a = (a), max_b = (b); max_a > max_b ? max_a : max_b; })
 #define min(a, b)	min_t(typeof(a), a, b)
+#define max(a, b)	max_t(typeof(a), a, b)
 #define swap(a, b)	do { typeof(a) tmp = (a); (a) = (b); (b) = tmp; } while (0)
 #define struct_size(p, member, n) (sizeof(*(p)) + sizeof(*(p)->member) * (n))
 #define container_of(ptr, type, member) \
@@ -79,6 +88,7 @@ typedef unsigned int gfp_t;
 
 #define ERR_PTR(err)	((void *)(long)(err))
 #define PTR_ERR(ptr)	((long)(ptr))
+#define ERR_CAST(ptr)	((void *)(ptr))
 #define IS_ERR(ptr)	((unsigned long)(ptr) >= (unsigned long)-4095)
 
 #define WARN_ON_ONCE(cond) KSHIM_CHECK(!(cond))
@@ -134,6 +144,8 @@ extern int kshim_atomic;
 #define cond_resched()		might_sleep()
 #define DEFINE_SPINLOCK(name)	spinlock_t name
 #define DEFINE_MUTEX(name)	struct mutex name
+#define MAX_LOCKDEP_SUBCLASSES	8
+#define spin_lock_nested(lock, subclass) ((void)(subclass), spin_lock(lock))
 #define lockdep_assert_held(lock) KSHIM_CHECK((lock)->held)
 
 static inline void spin_lock_init(spinlock_t *lock)
@@ -194,6 +206,8 @@ typedef struct {
 } atomic_t;
 
 #define atomic_read(v)		((v)->counter)
+#define atomic_set(v, n)	((void)((v)->counter = (n)))
+#define atomic_inc_return(v)	(++(v)->counter)
 #define atomic_inc(v)		((void)(v)->counter++)
 #define atomic_dec(v)		((void)(v)->counter--)
 
@@ -249,6 +263,7 @@ static inline void kref_put(struct kref *k, void (*release)(struct kref *k))
 }
 
 #include "list.h"
+#include "tree.h"
 
 /* ---- memory -------------------------------------------------------------- */
 
@@ -325,12 +340,9 @@ static inline int vm_insert_pages(struct vm_area_struct *vma, unsigned long at,
 }
 
 #include "task.h"
+#include "file.h"
 
 /* ---- what the registry needs to be compiled ------------------------------ */
-
-struct file_operations {
-	void *owner;
-};
 
 struct cdev {
 	void *owner;
@@ -365,21 +377,7 @@ static inline void schm_vm_flags_clear(struct vm_area_struct *vma, unsigned long
 #define MODULE_DESCRIPTION(text) static_assert(sizeof(text))
 #define MODULE_LICENSE(text)	static_assert(sizeof(text))
 
-/* ---- trees, which only have to be there ---- */
-
-struct rb_node {
-	struct rb_node	*child[2];
-};
-
-struct rb_root {
-	struct rb_node	*node;
-};
-
-/* ---- files in flight and polling, which no case has ---- */
-
-static inline void fput(struct file *file)
-{
-}
+/* ---- polling, which no case does ----------------------------------------- */
 
 typedef struct poll_table_struct poll_table;
 

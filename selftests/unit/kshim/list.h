@@ -14,6 +14,7 @@ struct list_head {
 #define INIT_LIST_HEAD(list)	((list)->next = (list)->prev = (list))
 #define list_entry		container_of
 #define list_empty(list)	((list)->next == (list))
+#define list_empty_careful(list) list_empty(list)
 #define list_first_entry(list, type, member) list_entry((list)->next, type, member)
 #define list_first_entry_or_null(list, type, member) \
 	(list_empty(list) ? NULL : list_first_entry(list, type, member))
@@ -67,6 +68,12 @@ static inline void list_move_tail(struct list_head *entry, struct list_head *lis
 	list_add_tail(entry, list);
 }
 
+static inline void list_move(struct list_head *entry, struct list_head *list)
+{
+	list_del(entry);
+	list_add(entry, list);
+}
+
 /* Leaves the source as it was, as the kernel's does. */
 static inline void list_splice_tail(struct list_head *from, struct list_head *to)
 {
@@ -91,6 +98,7 @@ struct hlist_head {
 };
 
 #define DECLARE_HASHTABLE(name, bits) struct hlist_head name[1 << (bits)]
+#define DEFINE_HASHTABLE(name, bits) DECLARE_HASHTABLE(name, bits)
 #define hash_init(table)	memset(table, 0, sizeof(table))
 #define hash_empty(table)	(!memchr_inv(table, 0, sizeof(table)))
 #define hash_bucket(table, key) \

@@ -43,12 +43,6 @@ struct task_struct {
 	const struct cred	*cred;
 };
 
-struct file {
-	const struct cred	*f_cred;
-	fmode_t			f_mode;
-	void			*private_data;
-};
-
 #define PF_EXITING		0x4
 #define PF_IO_WORKER		0x10
 #define PF_KTHREAD		0x200000

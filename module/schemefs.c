@@ -227,7 +227,7 @@ static DECLARE_WORK(pruner, prune);
  */
 static void scheme_stopped(void)
 {
-	queue_work(system_wq, &pruner);
+	schedule_work(&pruner);
 }
 
 int schm_fs_init(void)

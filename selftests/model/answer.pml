@@ -101,7 +101,7 @@ inline late_run()
 
 /*
  * take_some_locked() module/answer.c: one snapshot of the tail, then each answer:
- * answer_find_locked() module/answer.c, req_answer_locked() module/answer.c
+ * schm_answer_find_locked() module/answer.c, req_answer_locked() module/answer.c
  */
 inline take_some(p)
 {

@@ -162,7 +162,7 @@ inline send_close()
 	fi
 }
 
-/* req_drop_handles() module/request.c */
+/* req_drop_refs() module/request.c */
 inline drop_handles(q)
 {
 	if
@@ -455,7 +455,7 @@ next:	if
 	:: else
 	fi;
 
-	/* client_release() module/client.c, schm_handle_put() module/handle.c; or a failed open */
+	/* schm_client_release() module/client.c, schm_handle_put() module/handle.c; or a failed open */
 	atomic { handle_unref(1) }
 	back = 3;
 
@@ -513,7 +513,7 @@ end:	do
 	}
 		if
 		:: answer > 0 ->
-take:			/* take_value_locked() module/answer.c, answer_find_locked() module/answer.c */
+take:			/* take_value_locked() module/answer.c, schm_answer_find_locked() module/answer.c */
 			atomic {
 				r = tag_req;
 				if

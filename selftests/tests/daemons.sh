@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # logd, zerod and randd, and the options and names of chand and shmd.
+# programs: yes
 # shellcheck shell=dash
 
 n=0

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # X5: the module goes while nobody uses it, and what programs say without it.
+# programs: yes
 # shellcheck shell=dash
 
 n=0

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # nulld and what all daemons share: readiness, zeros, options, errors, endings.
+# programs: yes
 # shellcheck shell=dash
 
 n=0

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # ramdiskd and the disk scheme, with ordinary tools on the node.
+# programs: yes
 # shellcheck shell=dash
 
 n=0

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # schemectl, on nulld and on the echo example.
+# programs: yes
 # shellcheck shell=dash
 
 n=0

@@ -3,6 +3,7 @@
 # timeout: 300
 # usbscsid with the VM's sticks: reading, writing, faults, unplugging, giving the disk back.
 # What the files of a disk scheme do is in disk_test; here it is the daemon and the device.
+# programs: yes
 # shellcheck shell=dash
 
 [ -e /sys/bus/usb/devices/2-2 ] || { echo "1..0 # SKIP no USB sticks are plugged in"; exit 4; }

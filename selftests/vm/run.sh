@@ -12,6 +12,7 @@
 #   --mem SIZE         memory of the VM (1G, 3G)    --append ARGS           to the kernel's command line
 #   --qemu ARGS        more arguments for QEMU      --out DIR               logs and files of the run
 #   --busy             this machine does other things: everything may take twice as long
+#   --brief            leave out tests that say 'programs': of programs more than of the module
 #   --leaks            make the kernel remember who allocates, to find what the module leaks
 #   --stage DIR        tree for the VM's root (build/stage)
 #   --ko FILE          our module (build/module/RELEASE/redox_scheme.ko); 'none': without it
@@ -23,7 +24,7 @@ here=$(dirname "$(readlink -f "$0")")
 kernel='' mode=tests script='' timeout=900 test_timeout=120 mem='' append='' out=''
 stage=$BUILD/stage ko='' sticks=() programs=() modules=() extra=() qemu_args=() tests=()
 command_line=("$@")
-leaks='' slow=1
+leaks='' slow=1 brief=''
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -40,6 +41,7 @@ while [ $# -gt 0 ]; do
 	--append) append+=" $2" ;;
 	--leaks) leaks=1; set -- "$1" "$@" ;;
 	--busy) slow=2; set -- "$1" "$@" ;;
+	--brief) brief=1; set -- "$1" "$@" ;;
 	--qemu) read -ra words <<<"$2"; qemu_args+=("${words[@]}") ;;
 	--out) out=$2 ;;
 	--stage) stage=$2 ;;
@@ -82,7 +84,7 @@ fi
 
 settings() {
 	printf '%s=%q\n' KERNEL "$kernel" MODE "$mode" TESTS "${tests[*]}" MODULES "${modules[*]}" \
-		HAVE "${extra[*]}" \
+		HAVE "${extra[*]}" BRIEF "$brief" \
 		STICKS ${#sticks[@]} TEST_TIMEOUT "$test_timeout" TERMINAL "${TERM:-dumb}"
 	read -r rows columns < <(stty size 2>/dev/null || echo 24 80)
 	printf '%s=%q\n' ROWS "$rows" COLUMNS "$columns"

@@ -132,24 +132,6 @@ static void on_read(struct scheme_req *req, uint64_t handle, void *buf,
 	scheme_reply(req, len);
 }
 
-static int resize(struct node *n, uint64_t size)
-{
-	char *data;
-
-	if (size > 64 << 20)
-		return -EFBIG;
-	if (size > n->size) {
-		data = realloc(n->data, size);
-		if (!data)
-			return -ENOSPC;
-		memset(data + n->size, 0, size - n->size);
-		n->data = data;
-	}
-	n->size = size;
-	tree_touch(n);
-	return 0;
-}
-
 static void on_write(struct scheme_req *req, uint64_t handle, const void *buf,
 		     uint32_t len, uint64_t offset)
 {
@@ -166,7 +148,7 @@ static void on_write(struct scheme_req *req, uint64_t handle, const void *buf,
 		return;
 	}
 	if (offset + len > n->size)
-		ret = resize(n, offset + len);
+		ret = tree_node_resize(n, offset + len);
 	if (!ret) {
 		memcpy(n->data + offset, buf, len);
 		tree_touch(n);
@@ -250,7 +232,7 @@ static void on_truncate(struct scheme_req *req, uint64_t handle,
 		return;
 	if (node >= 0 && S_ISDIR(s->node[node].mode))
 		node = -EISDIR;
-	scheme_reply(req, node < 0 ? node : resize(&s->node[node], size));
+	scheme_reply(req, node < 0 ? node : tree_node_resize(&s->node[node], size));
 }
 
 static void set_time(int64_t *sec, uint32_t *nsec, int64_t to, uint32_t to_nsec)

@@ -16,6 +16,24 @@ void tree_touch(struct node *n)
 	n->mtime_nsec = n->ctime_nsec = (uint32_t)now.tv_nsec;
 }
 
+int tree_node_resize(struct node *n, uint64_t size)
+{
+	char *data;
+
+	if (size > 64 << 20)
+		return -EFBIG;
+	if (size > n->size) {
+		data = realloc(n->data, size);
+		if (!data)
+			return -ENOSPC;
+		memset(data + n->size, 0, size - n->size);
+		n->data = data;
+	}
+	n->size = size;
+	tree_touch(n);
+	return 0;
+}
+
 int tree_node_new(struct server *s, struct scheme_req *req, mode_t mode)
 {
 	for (unsigned int i = ROOT + 1; i < TREE_NODES; i++) {

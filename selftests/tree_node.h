@@ -38,6 +38,8 @@ struct server {
 void tree_touch(struct node *n);
 /* A new object of the request's caller, without a name; its number or -errno. */
 int tree_node_new(struct server *s, struct scheme_req *req, mode_t mode);
+/* New bytes are zeros; 0 or -errno. */
+int tree_node_resize(struct node *n, uint64_t size);
 /* Free an object that nobody names or has open. */
 void tree_node_drop(struct node *n);
 struct name *tree_name_find(struct server *s, unsigned int dir,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +54,8 @@ int event_wait(int eq, struct scheme_event *events, unsigned int nr,
 	return do_ioctl(eq, SCHEME_IOC_EVENT_WAIT, &wait);
 }
 
+#define WATCHES	"scheme-watches:"
+
 int event_watches(int eq)
 {
 	char path[64], line[128];
@@ -64,8 +67,8 @@ int event_watches(int eq)
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "scheme-watches: %d", &nr) == 1)
-			break;
+		if (!strncmp(line, WATCHES, strlen(WATCHES)))
+			nr = (int)strtol(line + strlen(WATCHES), NULL, 10);
 	fclose(f);
 	return nr;
 }

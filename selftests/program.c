@@ -65,17 +65,17 @@ int program_stop(pid_t pid)
 
 int program_fds(pid_t pid)
 {
-	struct dirent **list;
 	char path[64];
-	int nr;
+	DIR *dir;
+	int nr = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	nr = scandir(path, &list, NULL, NULL);
-	if (nr < 0)
+	dir = opendir(path);
+	if (!dir)
 		return -errno;
-	for (int i = 0; i < nr; i++)
-		free(list[i]);
-	free(list);
+	while (readdir(dir))
+		nr++;
+	closedir(dir);
 	/* without "." and ".." */
 	return nr - 2;
 }

@@ -91,8 +91,11 @@ static void on_open(struct scheme_req *req, uint64_t dir, const char *path,
 		return;
 	for (h = 1; h < TREE_HANDLES && s->handle[h]; h++)
 		;
-	node = h < TREE_HANDLES ? open_node(s, req, dir, path, flags, mode) :
-				  -ENFILE;
+	if (h == TREE_HANDLES) {
+		scheme_reply(req, -ENFILE);
+		return;
+	}
+	node = open_node(s, req, dir, path, flags, mode);
 	if (node < 0) {
 		scheme_reply(req, node);
 		return;
@@ -426,7 +429,7 @@ static void on_getdents(struct scheme_req *req, uint64_t handle, uint64_t offset
 
 	if (faulty(s, req))
 		return;
-	for (uint64_t i = offset; i < 2 * TREE_NODES && !ret; i++) {
+	for (uint64_t i = offset; i < 2UL * TREE_NODES && !ret; i++) {
 		const struct name *name = &s->name[i];
 
 		if (!name->to || name->dir != s->handle[handle])

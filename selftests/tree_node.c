@@ -2,6 +2,7 @@
 #include "tree_node.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -81,7 +82,7 @@ int tree_name_add(struct server *s, unsigned int dir, const char *text,
 		if (s->name[i].to)
 			continue;
 		s->name[i] = (struct name){ .dir = dir, .to = to };
-		strcpy(s->name[i].text, text);
+		snprintf(s->name[i].text, NAME_BYTES, "%s", text);
 		s->node[to].nlink++;
 		if (S_ISDIR(s->node[to].mode))
 			s->node[to].parent = dir;

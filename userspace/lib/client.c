@@ -91,7 +91,7 @@ int scheme_open(const char *url, int flags, mode_t mode)
 		return ret;
 	if (strlen(rest) > SCHEME_PATH_MAX)
 		return -ENAMETOOLONG;
-	strcpy(path, rest);
+	memcpy(path, rest, strlen(rest) + 1);
 	url_normalise(path);
 	/* open(2) takes no device for a directory: only the provider knows. */
 	if (*path || flags & O_DIRECTORY)

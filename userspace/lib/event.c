@@ -16,7 +16,9 @@ int scheme_event_open(int flags)
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
 	fd = open(EVENT_NODE, O_RDWR | flags);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 int scheme_event_watch(int fd, int queue, uint32_t flags, uint64_t data)

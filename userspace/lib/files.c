@@ -283,6 +283,7 @@ int scheme_dirent_add(struct scheme_req *req, uint64_t ino, uint64_t next,
 	}
 	memset(at, 0, size);
 	memcpy(at, &entry, sizeof(entry));
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): has its length before it */
 	memcpy(at + sizeof(entry), name, len);
 	req->fill += size;
 	return 0;

@@ -153,6 +153,16 @@ ok "it_begins_with_a_whole_line" sh -c 'head -n 1 got | grep -Eq "^2.* seq: [0-9
 ok "it_ends_with_the_last_one" sh -c 'tail -n 1 got | grep -q " seq: 1000$"'
 stop
 
+refused() {
+	! su nobody -c "cat $1" >"$log" 2>&1 && grep -q 'denied' "$log"
+}
+start logd log --file out3 --mode 0622
+su nobody -c "echo mine >scheme/log/his"
+ok "others_may_write" grep -q ' his: mine$' out3
+ok "others_may_not_read" refused scheme/log/his
+ok "nor_the_node" refused /dev/scheme/log
+stop
+
 logd log --daemonize >"$log" 2>&1
 ok "logd_in_the_background_wants_a_file" test $? = 64
 logd log --file /nonexistent/file >"$log" 2>&1

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -459,6 +460,17 @@ static void one_of_three_classes_counts(void **state)
 	assert_int_equal(may(0, 0, 0, O_RDWR), 0);
 }
 
+static void a_single_file_has_the_mode_of_the_node(void **state)
+{
+	struct flat f;
+
+	(void)state;
+	flat_fixed(&f, 0);
+	assert_int_equal(f.mode, S_IFIFO | 0600);
+	flat_fixed(&f, 0622);
+	assert_int_equal(f.mode, S_IFIFO | 0622);
+}
+
 static void names_have_no_slash_and_an_end(void **state)
 {
 	char name[SCHEME_DIRENT_NAME_MAX + 2];
@@ -512,6 +524,7 @@ int main(void)
 		test(a_closed_listener_lets_go_of_all),
 		test(too_many_are_ENOBUFS),
 		cmocka_unit_test(one_of_three_classes_counts),
+		cmocka_unit_test(a_single_file_has_the_mode_of_the_node),
 		cmocka_unit_test(names_have_no_slash_and_an_end),
 		cmocka_unit_test(a_single_file_has_two_names),
 	};

@@ -22,10 +22,10 @@ void flat_new(struct flat *f, const struct scheme_req *req, mode_t mode)
 	};
 }
 
-void flat_fixed(struct flat *f, mode_t mode)
+void flat_fixed(struct flat *f, mode_t node_mode)
 {
 	*f = (struct flat){
-		.mode = mode,
+		.mode = S_IFIFO | (node_mode ? node_mode : 0600),
 		.uid = geteuid(),
 		.gid = getegid(),
 		.ino = SCHEME_INO_ROOT + 1,

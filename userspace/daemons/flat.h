@@ -25,8 +25,12 @@ struct flat {
 
 /* A thing of the caller's, made now, with a number of its own. */
 void flat_new(struct flat *f, const struct scheme_req *req, mode_t mode);
-/* The daemon's own, with the first number; for schemes that make none. */
-void flat_fixed(struct flat *f, mode_t mode);
+/*
+ * The daemon's own stream, with the first number; for schemes that make none. It
+ * has the mode of the scheme's node, 0 is 0600: who may not open that for reading
+ * may not read by way of schemefs either.
+ */
+void flat_fixed(struct flat *f, mode_t node_mode);
 /*
  * May the caller open it with these flags of open(2)? 0 or -EACCES. Of groups
  * a request tells the effective one only.

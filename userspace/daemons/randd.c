@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -145,7 +144,7 @@ int main(int argc, char **argv)
 	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &r);
-	flat_fixed(&r.file.flat, S_IFIFO | 0666);
+	flat_fixed(&r.file.flat, r.daemon.config.mode);
 	if (daemon_begin(&r.daemon) || open_pool(&r))
 		return EXIT_FAILURE;
 	err = daemon_create(&r.daemon, &rand_ops, sizeof(rand_ops), &r);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -186,7 +185,7 @@ int main(int argc, char **argv)
 	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &z);
-	flat_fixed(&z.file.flat, S_IFIFO | 0666);
+	flat_fixed(&z.file.flat, z.daemon.config.mode);
 	if (daemon_begin(&z.daemon) || make_memory(&z))
 		return EXIT_FAILURE;
 	err = daemon_create(&z.daemon, &zero_ops, sizeof(zero_ops), &z);

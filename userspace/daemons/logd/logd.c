@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -296,7 +295,7 @@ int main(int argc, char **argv)
 	d.quota.each[0] = HANDLES_MAX / 4;
 	d.quota.all[0] = HANDLES_MAX;
 	argp_parse(&argp, argc, argv, 0, NULL, &d);
-	flat_fixed(&d.any.flat, S_IFIFO | 0666);
+	flat_fixed(&d.any.flat, d.daemon.config.mode);
 	/* whoever reads our output may end before us */
 	signal(SIGPIPE, SIG_IGN);
 	if (prepare(&d) || daemon_begin(&d.daemon))

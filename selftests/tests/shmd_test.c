@@ -68,6 +68,34 @@ TEST_F(shmd, E16_the_first_mapping_settles_the_size)
 	close(fd);
 }
 
+TEST_F(shmd, E16_a_reader_does_not_settle_the_size)
+{
+	int fd = create(NAME ":a"), other;
+
+	ASSERT_LE(0, fd);
+	other = scheme_open(NAME ":a", O_RDONLY, 0);
+	ASSERT_LE(0, other);
+	EXPECT_EQ(-EACCES, scheme_mmap_prep(other, 0, PAGE, 0));
+	EXPECT_EQ(0, lseek(fd, 0, SEEK_END));
+	ASSERT_EQ(0, scheme_mmap_prep(fd, 0, 2 * PAGE, 0));
+	EXPECT_EQ(0, scheme_mmap_prep(other, 0, 2 * PAGE, 0));
+	close(other);
+	close(fd);
+}
+
+TEST_F(shmd, E16_there_is_no_appending)
+{
+	int fd = create(NAME ":a"), other;
+
+	ASSERT_EQ(0, scheme_truncateat(fd, "", PAGE));
+	other = scheme_open(NAME ":a", O_WRONLY | O_APPEND, 0);
+	ASSERT_LE(0, other);
+	EXPECT_EQ(-1, write(other, "x", 1));
+	EXPECT_EQ(ENOSPC, errno);
+	close(other);
+	close(fd);
+}
+
 TEST_F(shmd, E16_truncate_settles_it_as_well)
 {
 	int fd = create(NAME ":a");

@@ -5,7 +5,8 @@
  *	shmd NAME [--max SIZE] [--user-max SIZE] [--total SIZE]
  *
  * An object gets its size once: by the first truncate, or by what the first
- * client wants to map. It goes with its last handle, and mappings count as one.
+ * client that may write wants to map. It goes with its last handle, and mappings
+ * count as one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,7 @@ struct object {
 struct file {
 	struct object	*object;
 	uid_t		uid;		/* whose it counts as */
+	bool		can_write;
 	bool		attached;	/* mmap(2) has the memory */
 };
 
@@ -153,7 +155,7 @@ static int file_attach(struct scheme_req *req, struct file *f)
 /* ---- opening --------------------------------------------------------------- */
 
 /* A handle of the caller's on an object, or on none. Answers. */
-static void file_open(struct scheme_req *req, struct object *o)
+static void file_open(struct scheme_req *req, struct object *o, int flags)
 {
 	uid_t uid = scheme_req_sqe(req)->uid;
 	struct shmd *s = shmd_of(req);
@@ -161,7 +163,11 @@ static void file_open(struct scheme_req *req, struct object *o)
 	struct file *f = ret ? NULL : calloc(1, sizeof(*f));
 
 	if (f) {
-		*f = (struct file){ .object = o, .uid = uid };
+		*f = (struct file){
+			.object = o,
+			.uid = uid,
+			.can_write = (flags & O_ACCMODE) != O_RDONLY,
+		};
 		ret = o && o->flat.size ? file_attach(req, f) : 0;
 	} else if (!ret) {
 		ret = -ENOMEM;
@@ -180,7 +186,8 @@ static void file_open(struct scheme_req *req, struct object *o)
 	scheme_reply_open(req, (uintptr_t)f, SCHEME_CQE_F_POSITIONED, 0);
 }
 
-static void open_new(struct scheme_req *req, const char *name, mode_t mode)
+static void open_new(struct scheme_req *req, const char *name, int flags,
+		     mode_t mode)
 {
 	struct shmd *s = shmd_of(req);
 	struct object *o;
@@ -190,7 +197,7 @@ static void open_new(struct scheme_req *req, const char *name, mode_t mode)
 		scheme_reply(req, ret);
 		return;
 	}
-	file_open(req, o);
+	file_open(req, o, flags);
 	object_put(s, o);
 }
 
@@ -221,9 +228,9 @@ static void open_name(struct scheme_req *req, const char *name, int flags,
 	if (ret)
 		scheme_reply(req, ret);
 	else if (o)
-		file_open(req, o);
+		file_open(req, o, flags);
 	else
-		open_new(req, name, mode);
+		open_new(req, name, flags, mode);
 }
 
 static void shm_open_path(struct scheme_req *req, uint64_t dir,
@@ -234,9 +241,9 @@ static void shm_open_path(struct scheme_req *req, uint64_t dir,
 	else if (*path)
 		open_name(req, path, flags, mode);
 	else if (flags & O_DIRECTORY)
-		file_open(req, NULL);
+		file_open(req, NULL, flags);
 	else
-		open_new(req, "", 0600);
+		open_new(req, "", flags, 0600);
 }
 
 static void shm_close(struct scheme *scheme, uint64_t handle)
@@ -267,6 +274,9 @@ static void shm_mmap_prep(struct scheme_req *req, uint64_t handle,
 		ret = -EISDIR;
 	else if (offset > most || size > most - offset)
 		ret = -ERANGE;
+	/* a size is for good, and counts as the creator's: no matter for readers */
+	else if (!f->object->flat.size && !f->can_write)
+		ret = -EACCES;
 	else if (!f->object->flat.size)
 		ret = object_settle(shmd_of(req), f->object, offset + size);
 	scheme_reply(req, ret ? ret : file_attach(req, f));
@@ -299,7 +309,9 @@ static void shm_write(struct scheme_req *req, uint64_t handle, const void *buf,
 		      uint32_t len, uint64_t offset)
 {
 	const struct object *o = file_of(handle)->object;
-	uint32_t room = o ? within(o, offset, len) : 0;
+	/* behind the end there is never any */
+	bool append = scheme_req_flags(req) & SCHEME_RW_APPEND;
+	uint32_t room = o && !append ? within(o, offset, len) : 0;
 	ssize_t n;
 
 	if (!o || (len && !room)) {

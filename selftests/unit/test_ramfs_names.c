@@ -197,6 +197,33 @@ static void S11_getdents_goes_on_from_any_offset(void **state)
 	assert_int_equal(CALL(getdents, 99, 0), -EBADF);
 }
 
+/* What a directory has held costs nothing when it has gone elsewhere. */
+static void S11_directories_shrink(void **state)
+{
+	const struct dir *dir = &fs.root->dir;
+	uint64_t d;
+	char name[16], to[16];
+
+	(void)state;
+	assert_int_equal(make_dir("d", 0755), 0);
+	make_files(0, 150);
+	assert_true(dir->max_spots >= 150 && dir->nr_buckets >= 150);
+	for (unsigned int i = 0; i < 148; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		snprintf(to, sizeof(to), "d/f%u", i);
+		assert_int_equal(move_name(name, to, 0), 0);
+	}
+	assert_true(dir->max_spots <= 64);
+	assert_true(dir->nr_buckets <= 16);
+	d = (uint64_t)do_open("", O_DIRECTORY, 0);
+	assert_int_equal(CALL(getdents, d, 0), 3);
+	assert_string_equal(req.name[1], "f148");
+	assert_true(stat_of("f149").ino);
+	assert_true(stat_of("d/f147").ino);
+	make_file("new", 0644);
+	assert_int_equal(CALL(getdents, d, 0), 4);
+}
+
 /* Each entry is moved when it is seen, behind all others. */
 static void S11_getdents_ends_while_names_are_made(void **state)
 {
@@ -234,6 +261,7 @@ int main(void)
 		TEST(S11_rename_of_two_names_of_one_file),
 		TEST(S11_rename_exchanges),
 		TEST(S11_getdents_goes_on_from_any_offset),
+		TEST(S11_directories_shrink),
 		TEST(S11_getdents_ends_while_names_are_made),
 	};
 

@@ -7,6 +7,9 @@
 
 #include "node.h"
 
+/* Buckets, and spots, that there is room for at least. */
+#define DIR_LEAST	8
+
 /* ---- by text -------------------------------------------------------------- */
 
 /* FNV-1a */
@@ -38,28 +41,32 @@ struct entry *dir_find(const struct node *dir, const char *name, size_t len)
 	return NULL;
 }
 
-/* As many buckets as entries, or more. */
-static int buckets_grow(struct dir *d)
+static int buckets_set(struct dir *d, size_t nr)
 {
-	size_t nr = d->nr_buckets ? 2 * d->nr_buckets : 8;
-	struct dir grown = { .nr_buckets = nr };
+	struct dir other = { .nr_buckets = nr };
 
-	if (d->nr < d->nr_buckets)
-		return 0;
-	grown.bucket = calloc(nr, sizeof(struct entry *));
-	if (!grown.bucket)
+	other.bucket = calloc(nr, sizeof(struct entry *));
+	if (!other.bucket)
 		return -ENOMEM;
 	for (size_t i = 0; i < d->nr_buckets; i++) {
 		for (struct entry *e = d->bucket[i], *next; e; e = next) {
 			next = e->next;
-			e->next = *bucket_of(&grown, e->hash);
-			*bucket_of(&grown, e->hash) = e;
+			e->next = *bucket_of(&other, e->hash);
+			*bucket_of(&other, e->hash) = e;
 		}
 	}
 	free(d->bucket);
-	d->bucket = grown.bucket;
+	d->bucket = other.bucket;
 	d->nr_buckets = nr;
 	return 0;
+}
+
+/* As many buckets as entries, or more. */
+static int buckets_grow(struct dir *d)
+{
+	if (d->nr < d->nr_buckets)
+		return 0;
+	return buckets_set(d, d->nr_buckets ? 2 * d->nr_buckets : DIR_LEAST);
 }
 
 /* ---- by place ------------------------------------------------------------- */
@@ -90,19 +97,22 @@ static void spots_sweep(struct dir *d)
 	d->nr_spots = kept;
 }
 
-static int spots_grow(struct dir *d)
+static int spots_set(struct dir *d, size_t max)
 {
-	size_t max = d->max_spots ? 2 * d->max_spots : 8;
-	struct spot *spot;
+	struct spot *spot = realloc(d->spot, max * sizeof(*spot));
 
-	if (d->nr_spots < d->max_spots)
-		return 0;
-	spot = realloc(d->spot, max * sizeof(*spot));
 	if (!spot)
 		return -ENOMEM;
 	d->spot = spot;
 	d->max_spots = max;
 	return 0;
+}
+
+static int spots_grow(struct dir *d)
+{
+	if (d->nr_spots < d->max_spots)
+		return 0;
+	return spots_set(d, d->max_spots ? 2 * d->max_spots : DIR_LEAST);
 }
 
 struct entry *dir_behind(const struct node *dir, uint64_t place)
@@ -116,6 +126,19 @@ struct entry *dir_behind(const struct node *dir, uint64_t place)
 }
 
 /* ---- coming and going ----------------------------------------------------- */
+
+/*
+ * What a directory has held must not cost memory when its names are elsewhere:
+ * else the same names, moved from one to the next, would make all of them large.
+ * If there is no memory to do with less, it keeps what it has.
+ */
+static void dir_shrink(struct dir *d)
+{
+	if (d->max_spots > DIR_LEAST && d->nr_spots <= d->max_spots / 4)
+		spots_set(d, d->max_spots / 2);
+	if (d->nr_buckets > DIR_LEAST && d->nr <= d->nr_buckets / 4)
+		buckets_set(d, d->nr_buckets / 2);
+}
 
 static void entry_link(struct entry *e, struct node *to)
 {
@@ -168,6 +191,7 @@ void dir_del(struct entry *e)
 	d->nr--;
 	if (d->nr_spots > 16 && d->nr < d->nr_spots / 2)
 		spots_sweep(d);
+	dir_shrink(d);
 	entry_unlink(e);
 	free(e);
 }

@@ -31,7 +31,7 @@ struct dir {
 	struct entry	**bucket;	/* a power of two of them, or none */
 	size_t		nr_buckets;
 	struct spot	*spot;		/* by place */
-	size_t		nr_spots, max_spots;
+	size_t		nr_spots, max_spots;	/* the latter follows, up and down */
 	size_t		nr;		/* entries */
 	uint64_t	last;		/* place given */
 };

@@ -215,6 +215,17 @@ static void S10_owners_may_change_what_is_theirs(void **state)
 	assert_int_equal(stat_of("f").uid, 2000);
 }
 
+static void S10_the_root_stays_as_it_is(void **state)
+{
+	(void)state;
+	assert_int_equal(make_dir("d", 0755), 0);
+	assert_int_equal(CALL(chmod, SCHEME_ROOT, "", 0700), -EPERM);
+	assert_int_equal(CALL(chmod, SCHEME_ROOT, "d/..", 0700), -EPERM);
+	assert_int_equal(CALL(chown, SCHEME_ROOT, "", 1000, 100), -EPERM);
+	assert_int_equal(stat_of("").mode, S_IFDIR | 0777);
+	assert_int_equal(stat_of("").uid, 0);
+}
+
 static void S10_set_id_bits_go_with_a_write(void **state)
 {
 	uint64_t h;
@@ -367,6 +378,7 @@ int main(void)
 		TEST(S10_directories_guard_their_names),
 		TEST(S10_sticky_directories),
 		TEST(S10_owners_may_change_what_is_theirs),
+		TEST(S10_the_root_stays_as_it_is),
 		TEST(S10_set_id_bits_go_with_a_write),
 		TEST(S10_groups_are_inherited),
 		TEST(S10_size_limit_is_ENOSPC),

@@ -4,9 +4,15 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+/* The root is as the scheme was created; schemefs takes it for that, too. */
+static bool is_root(const struct node *n)
+{
+	return n->ino == SCHEME_INO_ROOT;
+}
+
 int attr_chmod(struct node *n, struct caller c, mode_t mode)
 {
-	if (!node_owned(n, c))
+	if (!node_owned(n, c) || is_root(n))
 		return -EPERM;
 	if (S_ISLNK(n->mode))
 		return -EOPNOTSUPP;
@@ -32,7 +38,7 @@ int attr_chown(struct node *n, struct caller c, uid_t uid, gid_t gid)
 		uid = n->uid;
 	if (gid == (gid_t)-1)
 		gid = n->gid;
-	if (!may_chown(n, c, uid, gid))
+	if (!may_chown(n, c, uid, gid) || is_root(n))
 		return -EPERM;
 	n->uid = uid;
 	n->gid = gid;

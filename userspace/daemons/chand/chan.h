@@ -39,10 +39,22 @@ enum {
 /* Open files that wait to be received, of one direction. */
 #define CHAN_FILES_MAX	16
 
+enum node_kind { NODE_ROOT, NODE_LISTENER, NODE_END };
+
+/* What a handle is. */
+struct node {
+	enum node_kind	kind;
+	struct chand	*chand;
+	struct flat	flat;
+	bool		known;		/* the answer to its open is on its way */
+	uint32_t	posted;		/* the readiness that clients know */
+};
+
 struct chand {
 	struct daemon		daemon;
 	uint64_t		buffer;		/* bytes of a direction */
 	struct quota		quota;
+	struct node		root;		/* all handles of the root are this */
 	LIST_HEAD(listeners, listener) listeners; /* all that are open */
 };
 
@@ -117,17 +129,6 @@ void transit_clear(struct transit *t, struct chand *c);
 void transit_close(struct chand *c, struct passing file);
 
 /* ---- conn ------------------------------------------------------------------ */
-
-enum node_kind { NODE_ROOT, NODE_LISTENER, NODE_END };
-
-/* What a handle is. */
-struct node {
-	enum node_kind	kind;
-	struct chand	*chand;
-	struct flat	flat;
-	bool		known;		/* the answer to its open is on its way */
-	uint32_t	posted;		/* the readiness that clients know */
-};
 
 struct conn;
 

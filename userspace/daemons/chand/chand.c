@@ -67,19 +67,6 @@ static bool is_root(uint64_t dir)
 
 /* ---- opening --------------------------------------------------------------- */
 
-static void open_root(struct chand *c, struct scheme_req *req)
-{
-	struct node *node = calloc(1, sizeof(*node));
-
-	if (!node) {
-		scheme_reply(req, -ENOMEM);
-		return;
-	}
-	node->kind = NODE_ROOT;
-	node->chand = c;
-	scheme_reply_open(req, (uintptr_t)node, SCHEME_CQE_F_POSITIONED, 0);
-}
-
 static void open_connect(struct scheme_req *req, struct listener *l, int flags)
 {
 	int ret = flat_may_open(&listener_node(l)->flat, req, flags);
@@ -119,7 +106,8 @@ static void chan_open(struct scheme_req *req, uint64_t dir, const char *path,
 	else if (*path)
 		open_name(req, path, flags, mode);
 	else if (flags & O_DIRECTORY)
-		open_root(chand_of(req), req);
+		scheme_reply_open(req, (uintptr_t)&chand_of(req)->root,
+				  SCHEME_CQE_F_POSITIONED, 0);
 	else
 		listener_open(chand_of(req), req, "", flags, 0600);
 }
@@ -146,8 +134,6 @@ static void chan_close(struct scheme *s, uint64_t handle)
 		listener_close(listener_of(node));
 	else if (node->kind == NODE_END)
 		end_close(end_of(node));
-	else
-		free(node);
 }
 
 /* ---- bytes and files ------------------------------------------------------- */
@@ -228,6 +214,12 @@ static int resolve(struct chand *c, uint64_t handle, const char *path,
 	return 0;
 }
 
+/* The name may be another listener's by now. */
+static bool is_meant(const struct scheme_req *req, const struct node *node)
+{
+	return !scheme_req_ino(req) || scheme_req_ino(req) == node->flat.ino;
+}
+
 static void chan_stat(struct scheme_req *req, uint64_t handle, const char *path)
 {
 	struct node *node;
@@ -249,6 +241,8 @@ static void chan_chmod(struct scheme_req *req, uint64_t handle,
 
 	if (!ret && (!node || node->kind != NODE_LISTENER))
 		ret = -EPERM;
+	if (!ret && !is_meant(req, node))
+		ret = -ESTALE;
 	if (!ret)
 		ret = flat_may_change(&node->flat, req);
 	if (!ret)
@@ -266,7 +260,7 @@ static void chan_unlink(struct scheme_req *req, uint64_t handle,
 		ret = -EBUSY;
 	else if (!ret && (flags & SCHEME_UNLINK_DIR))
 		ret = -ENOTDIR;
-	if (!ret && scheme_req_ino(req) && scheme_req_ino(req) != node->flat.ino)
+	if (!ret && !is_meant(req, node))
 		ret = -ESTALE;
 	if (!ret)
 		ret = flat_may_change(&node->flat, req);
@@ -374,6 +368,7 @@ int main(int argc, char **argv)
 	/* static: files may still be closing when this ends */
 	static struct chand c = {
 		.daemon = DAEMON_INIT, .buffer = BUFFER, .quota = QUOTA_INIT,
+		.root = { .kind = NODE_ROOT },
 	};
 	unsigned int files;
 	int err;

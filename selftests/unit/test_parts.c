@@ -5,8 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "fifo.h"
@@ -172,6 +174,34 @@ static void the_longest_line_fits(void **state)
 	free(out);
 }
 
+static void what_follows_a_torn_line_is_a_line(void **state)
+{
+	static char line[70000], out[70000];
+	bool torn = false;
+	ssize_t n;
+	int fd[2];
+
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	assert_int_equal(pipe2(fd, O_NONBLOCK), 0);
+	assert_int_equal(line_write(fd[1], "a\n", 2, &torn), 0);
+	assert_false(torn);
+	/* more than a pipe holds */
+	assert_int_equal(line_write(fd[1], line, sizeof(line), &torn), -EAGAIN);
+	assert_true(torn);
+	assert_int_equal(line_write(fd[1], "b\n", 2, &torn), -EAGAIN);
+	n = read(fd[0], out, sizeof(out));
+	assert_true(n > 2 && n < (ssize_t)sizeof(line));
+	assert_int_equal(line_write(fd[1], "c\n", 2, &torn), 0);
+	assert_false(torn);
+	assert_int_equal(line_write(fd[1], "d\n", 2, &torn), 0);
+	assert_int_equal(read(fd[0], out, sizeof(out)), 5);
+	assert_memory_equal(out, "\nc\nd\n", 5);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 /* ---- what is remembered ---------------------------------------------------- */
 
 static void the_last_bytes_are_remembered_from_a_whole_line_on(void **state)
@@ -207,6 +237,7 @@ int main(void)
 		cmocka_unit_test(a_line_that_is_full_is_a_line),
 		cmocka_unit_test(a_line_tells_time_writer_and_context),
 		cmocka_unit_test(the_longest_line_fits),
+		cmocka_unit_test(what_follows_a_torn_line_is_a_line),
 		cmocka_unit_test(the_last_bytes_are_remembered_from_a_whole_line_on),
 	};
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 size_t line_take(struct line *l, const char *data, size_t len, bool *done)
 {
@@ -64,6 +65,30 @@ size_t line_format(const struct line *l, const char *context,
 	n += escape(out + n, l->text, l->len);
 	out[n++] = '\n';
 	return n;
+}
+
+/* *torn follows whether the output is in the middle of a line. */
+static int write_all(int fd, const char *data, size_t len, bool *torn)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+		*torn = len > 0;
+	}
+	return 0;
+}
+
+int line_write(int fd, const char *line, size_t len, bool *torn)
+{
+	int ret = *torn ? write_all(fd, "\n", 1, torn) : 0;
+
+	return ret ? ret : write_all(fd, line, len, torn);
 }
 
 /* ---- what is remembered ---------------------------------------------------- */

@@ -35,6 +35,12 @@ size_t line_take(struct line *l, const char *data, size_t len, bool *done);
 size_t line_format(const struct line *l, const char *context,
 		   const struct timespec *now, char out[LINE_MAX_BYTES]);
 
+/*
+ * Write a finished line; 0 or -errno. *torn, false at first, tells of one that
+ * has gone out in part only: the next one must not pass for its end.
+ */
+int line_write(int fd, const char *line, size_t len, bool *torn);
+
 /* ---- what is remembered ---------------------------------------------------- */
 
 /* The last bytes of the log. Positions count from the first byte ever. */

@@ -28,6 +28,7 @@ struct logd {
 	struct flat_single	any;		/* every name */
 	const char		*path;
 	int			out;
+	bool			torn;		/* a line of which only a part went out */
 	struct memory		memory;
 	uint64_t		memory_size;
 	struct quota		quota;		/* kind 0: handles */
@@ -54,21 +55,6 @@ static struct client *client_of(uint64_t handle)
 
 /* ---- lines ----------------------------------------------------------------- */
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* The client's line is complete. */
 static int emit(struct logd *d, struct client *c)
 {
@@ -80,7 +66,7 @@ static int emit(struct logd *d, struct client *c)
 	len = line_format(&c->line, c->context, &now, out);
 	c->line.len = 0;
 	memory_add(&d->memory, out, len);
-	return write_all(d->out, out, len);
+	return line_write(d->out, out, len, &d->torn);
 }
 
 /* Another process goes on with the handle: it has lines of its own. */

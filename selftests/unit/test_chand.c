@@ -118,6 +118,20 @@ struct scheme_queue *chand_queue(const struct chand *c)
 	return NULL;
 }
 
+static bool no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*start)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*start)(void *), void *arg);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*start)(void *), void *arg)
+{
+	return no_threads ? EAGAIN :
+	       __real_pthread_create(thread, attr, start, arg);
+}
+
 /* ---- a world of two ends --------------------------------------------------- */
 
 struct world {
@@ -363,6 +377,54 @@ static void files_wait_in_order_and_are_closed(void **state)
 	}
 }
 
+/* Through a connection of its own. */
+static void pass_another(struct world *w)
+{
+	struct scheme_req out = request(0), in = request(0);
+	struct scheme_req put = request(0), get = request(0);
+
+	listener_connect(w->listener, &out, false);
+	listener_accept(w->listener, &in, false);
+	put.carried = STDIN_FILENO;
+	end_send(handle_of(&out), &put);
+	end_receive(handle_of(&in), &get);
+	assert_int_equal(close(get.fd), 0);
+	end_close(handle_of(&out));
+	end_close(handle_of(&in));
+}
+
+/* Whoever closes in the serving thread waits there for as long as a file wants. */
+static void files_without_a_thread_are_closed_later(void **state)
+{
+	struct world *w = *state;
+	struct scheme_req put[2], get = request(0);
+	int fd[2];
+	char byte;
+
+	assert_int_equal(pipe2(fd, O_NONBLOCK), 0);
+	for (int i = 0; i < 2; i++) {
+		put[i] = request(0);
+		put[i].carried = fd[1];
+		end_send(w->end[0], &put[i]);
+		assert_int_equal(put[i].result, 0);
+	}
+	close(fd[1]);
+	no_threads = true;
+	end_receive(w->end[1], &get);
+	assert_int_equal(close(get.fd), 0);
+	end_close(w->end[1]);
+	w->end[1] = NULL;
+	/* both are open */
+	assert_int_equal(read(fd[0], &byte, 1), -1);
+	assert_int_equal(w->chand.quota.used[CHAN_FILES], 2);
+	no_threads = false;
+	pass_another(w);
+	for (int i = 0; i < 100 && read(fd[0], &byte, 1); i++)
+		usleep(10000);
+	assert_int_equal(read(fd[0], &byte, 1), 0);
+	close(fd[0]);
+}
+
 static void errors_of_files_are_the_senders(void **state)
 {
 	struct world *w = *state;
@@ -520,6 +582,7 @@ int main(void)
 		test(readiness_comes_before_the_answer),
 		test(every_change_is_posted),
 		test(files_wait_in_order_and_are_closed),
+		test(files_without_a_thread_are_closed_later),
 		test(errors_of_files_are_the_senders),
 		test(a_closed_listener_lets_go_of_all),
 		test(too_many_are_ENOBUFS),

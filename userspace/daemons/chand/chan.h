@@ -56,14 +56,16 @@ struct chand {
 	struct quota		quota;
 	struct node		root;		/* all handles of the root are this */
 	LIST_HEAD(listeners, listener) listeners; /* all that are open */
+	SLIST_HEAD(, closing)	unclosed;	/* files that wait for a thread */
 };
 
 struct scheme_queue *chand_queue(const struct chand *c);
 
 /* An open file on its way. */
 struct passing {
-	int	fd;		/* -1: none */
-	uid_t	uid;		/* whose it counts as */
+	int		fd;		/* -1: none */
+	uid_t		uid;		/* whose it counts as */
+	struct closing	*closing;	/* transit.c's */
 };
 
 /* ---- wait ------------------------------------------------------------------ */

@@ -12,6 +12,30 @@
 
 #include "chan.h"
 
+/* How it will be closed, for which there must be memory whatever comes. */
+struct closing {
+	SLIST_ENTRY(closing)	link;
+	struct chand		*chand;
+	struct passing		file;
+};
+
+static int fetch(struct passing *file, struct scheme_req *req)
+{
+	struct closing *closing = malloc(sizeof(*closing));
+	int fd = closing ? scheme_req_fetch_fd(req, O_CLOEXEC) : -ENOMEM;
+
+	if (fd < 0) {
+		free(closing);
+		return fd;
+	}
+	*file = (struct passing){
+		.fd = fd,
+		.uid = scheme_req_sqe(req)->uid,
+		.closing = closing,
+	};
+	return 0;
+}
+
 int transit_put(struct transit *t, struct chand *c, struct scheme_req *req)
 {
 	uid_t uid = scheme_req_sqe(req)->uid;
@@ -27,13 +51,11 @@ int transit_put(struct transit *t, struct chand *c, struct scheme_req *req)
 	ret = quota_take(&c->quota, uid, CHAN_FILES, 1);
 	if (ret)
 		return ret == -ENOBUFS ? -ETOOMANYREFS : ret;
-	ret = scheme_req_fetch_fd(req, O_CLOEXEC);
-	if (ret < 0) {
+	ret = fetch(&t->file[at], req);
+	if (ret) {
 		quota_give(&c->quota, uid, CHAN_FILES, 1);
 		return ret == -EMFILE ? -ETOOMANYREFS : ret;
 	}
-	t->file[at].fd = ret;
-	t->file[at].uid = uid;
 	t->nr++;
 	return 0;
 }
@@ -55,27 +77,18 @@ void transit_clear(struct transit *t, struct chand *c)
 		transit_close(c, transit_get(t));
 }
 
-static void close_now(struct chand *c, struct passing file)
-{
-	close(file.fd);
-	quota_give(&c->quota, file.uid, CHAN_FILES, 1);
-}
-
-struct closing {
-	struct chand	*chand;
-	struct passing	file;
-};
-
 static void *close_one(void *arg)
 {
 	struct closing *closing = arg;
 
-	close_now(closing->chand, closing->file);
+	close(closing->file.fd);
+	quota_give(&closing->chand->quota, closing->file.uid, CHAN_FILES, 1);
 	free(closing);
 	return NULL;
 }
 
-static int close_later(struct closing *closing)
+/* Not 0: there is no thread to be had. */
+static int close_in_thread(struct closing *closing)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -89,15 +102,21 @@ static int close_later(struct closing *closing)
 	return ret;
 }
 
+/*
+ * Those that found no thread wait for the next one that is closed: closed here
+ * they could keep all clients waiting for good.
+ */
 void transit_close(struct chand *c, struct passing file)
 {
-	struct closing *closing = malloc(sizeof(*closing));
+	struct closing *closing = file.closing;
 
-	if (closing) {
-		*closing = (struct closing){ .chand = c, .file = file };
-		if (!close_later(closing))
-			return;
-		free(closing);
+	*closing = (struct closing){ .chand = c, .file = file };
+	SLIST_INSERT_HEAD(&c->unclosed, closing, link);
+	while ((closing = SLIST_FIRST(&c->unclosed))) {
+		SLIST_REMOVE_HEAD(&c->unclosed, link);
+		if (!close_in_thread(closing))
+			continue;
+		SLIST_INSERT_HEAD(&c->unclosed, closing, link);
+		return;
 	}
-	close_now(c, file);
 }

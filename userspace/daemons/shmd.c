@@ -13,13 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon.h"
 #include "flat.h"
+#include "memfd.h"
 #include "quota.h"
 
 /* What users have a bounded number of. */
@@ -95,13 +95,15 @@ static int object_new(struct shmd *s, const struct scheme_req *req,
 		      const char *name, mode_t mode, struct object **out)
 {
 	struct object *o = calloc(1, sizeof(*o));
+	int ret;
 
 	if (!o)
 		return -ENOMEM;
-	o->memory = memfd_create("shm", MFD_CLOEXEC);
+	o->memory = memfd_new("shm");
 	if (o->memory < 0) {
+		ret = o->memory == -EMFILE ? -ENFILE : o->memory;
 		free(o);
-		return -ENFILE;
+		return ret;
 	}
 	snprintf(o->name, sizeof(o->name), "%s", name);
 	flat_new(&o->flat, req, S_IFREG | (mode & 0777));

@@ -10,11 +10,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "daemon.h"
 #include "flat.h"
+#include "memfd.h"
 
 /* Pages that are only read cost memory, too: all mappings share these. */
 #define MAP_SIZE	(16U << 20)
@@ -134,13 +134,19 @@ static const struct scheme_ops zero_ops = {
 
 static int make_memory(struct zerod *z)
 {
+	int err = 0;
+
 	z->memory = -1;
 	if (!z->map_size)
 		return 0;
-	z->memory = memfd_create("zeros", MFD_CLOEXEC);
-	if (z->memory >= 0 && !ftruncate(z->memory, (off_t)z->map_size))
+	z->memory = memfd_new("zeros");
+	if (z->memory < 0)
+		err = z->memory;
+	else if (ftruncate(z->memory, (off_t)z->map_size))
+		err = errno;
+	if (!err)
 		return 0;
-	daemon_say(errno, "no memory for --map: lower it");
+	daemon_say(err, "no memory for --map: lower it");
 	return -ENOMEM;
 }
 

@@ -5,13 +5,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL	0x0008U
-#endif
+#include "memfd.h"
 
 /* ---- how much there may be ------------------------------------------------ */
 
@@ -198,16 +195,16 @@ void node_accessed(struct node *n)
 
 int node_memory(struct node *n)
 {
+	int fd;
+
 	if (n->memory >= 0)
 		return n->memory;
-	n->memory = memfd_create("ramfsd", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-	/* kernels before 6.3 do not know the flag */
-	if (n->memory < 0 && errno == EINVAL)
-		n->memory = memfd_create("ramfsd", MFD_CLOEXEC);
-	if (n->memory >= 0)
-		return n->memory;
+	fd = memfd_new("ramfsd");
 	/* our descriptors are no concern of the caller's */
-	return errno == EMFILE ? -ENOSPC : -errno;
+	if (fd < 0)
+		return fd == -EMFILE ? -ENOSPC : fd;
+	n->memory = fd;
+	return fd;
 }
 
 /*

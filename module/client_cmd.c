@@ -256,7 +256,13 @@ int schm_client_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		return -EAGAIN;
 	ret = client_command(cmd->file, cmd->cmd_op, u64_to_user_ptr(arg.arg));
 	/* nobody restarts it */
-	return ret == -ERESTARTSYS ? -EINTR : ret;
+	if (ret == -ERESTARTSYS)
+		return -EINTR;
+	if (ret <= 0)
+		return ret;
+	/* 6.1 forgets a command whose worker gets more than 0 back */
+	schm_cmd_done(cmd, ret, issue_flags);
+	return -EIOCBQUEUED;
 }
 
 struct schm_handle *schm_client_handle(const struct file *file)

@@ -242,8 +242,15 @@ static long call_mknod(env_t *env)
 	return errno_of(mknod(TOP "/made", S_IFREG | 0644, 0));
 }
 
+/* As with O_CREAT, it may have been made. */
+static int tidy_mknod(env_t *env, long result)
+{
+	(void)env;
+	return unlink(TOP "/made") && result >= 0 ? -EBADMSG : 0;
+}
+
 static const struct failing mknods = {
-	.name = "mknod", .call = call_mknod, .tidy = tidy_mkdir,
+	.name = "mknod", .call = call_mknod, .tidy = tidy_mknod,
 	.memory = REFUSES, .copies = true,
 };
 

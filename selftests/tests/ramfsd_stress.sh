@@ -36,10 +36,10 @@ options() {
 	esac
 }
 
-# stress NAME…: all at the same time; each ends well, has found nothing wrong, and has
-# done something
+# stress NAME…: all at the same time; each ends well and has found nothing wrong. On a slow
+# machine one may not get to its first round, but not all of them.
 stress() {
-	local name ops args=''
+	local name ops args='' done=0
 	for name; do args="$args --$name 1 $(options "$name")"; done
 	# shellcheck disable=SC2086 # words
 	timeout -k 5 $((50 * SLOW)) stress-ng --temp-path "$top" --verify --metrics-brief \
@@ -47,8 +47,9 @@ stress() {
 	! grep -q 'fail:' "$log" || return 1
 	for name; do
 		ops=$(awk -v name="$name" '$2 == "metrc:" && $4 == name { print $5; exit }' "$log")
-		[ "${ops:-0}" -gt 0 ] || { echo "$name has done nothing"; return 1; }
+		done=$((done + ${ops:-0}))
 	done
+	[ $done -gt 0 ]
 }
 
 command -v stress-ng >/dev/null || { echo "# there is no stress-ng"; exit 4; }

@@ -63,19 +63,25 @@ int program_stop(pid_t pid)
 	return child_result(pid);
 }
 
+static int any(const struct dirent *entry)
+{
+	(void)entry;
+	return 1;
+}
+
 int program_fds(pid_t pid)
 {
+	struct dirent **list;
 	char path[64];
-	DIR *dir;
-	int nr = 0;
+	int nr;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
-	if (!dir)
+	nr = scandir(path, &list, any, alphasort);
+	if (nr < 0)
 		return -errno;
-	while (readdir(dir))
-		nr++;
-	closedir(dir);
+	for (int i = 0; i < nr; i++)
+		free(list[i]);
+	free(list);
 	/* without "." and ".." */
 	return nr - 2;
 }

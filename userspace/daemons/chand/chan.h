@@ -56,7 +56,7 @@ struct chand {
 	struct quota		quota;
 	struct node		root;		/* all handles of the root are this */
 	LIST_HEAD(listeners, listener) listeners; /* all that are open */
-	SLIST_HEAD(, closing)	unclosed;	/* files that wait for a thread */
+	SLIST_HEAD(closings, closing) unclosed; /* files that wait for a thread */
 };
 
 struct scheme_queue *chand_queue(const struct chand *c);

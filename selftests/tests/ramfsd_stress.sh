@@ -3,6 +3,7 @@
 # stress-ng's file-system stressors on ramfsd, some at a time, with their own checks of
 # what the system calls did. Which are left out, and why, is in Documentation/schemefs.md.
 # timeout: 240
+# programs: yes
 # shellcheck shell=dash
 
 n=0
@@ -26,6 +27,7 @@ ok() {
 # What makes a round small enough for the time.
 options() {
 	case $1 in
+	chdir) echo --chdir-dirs 64 ;;
 	dentry) echo --dentries 64 ;;
 	dir) echo --dir-dirs 64 ;;
 	dirdeep) echo --dirdeep-inodes 200 --dirdeep-dirs 1 ;;
@@ -42,7 +44,7 @@ stress() {
 	local name ops args='' done=0
 	for name; do args="$args --$name 1 $(options "$name")"; done
 	# shellcheck disable=SC2086 # words
-	timeout -k 5 $((50 * SLOW)) stress-ng --temp-path "$top" --verify --metrics-brief \
+	timeout -k 5 $((100 * SLOW)) stress-ng --temp-path "$top" --verify --metrics-brief \
 		--timeout $((2 + SLOW)) $args || return 1
 	! grep -q 'fail:' "$log" || return 1
 	for name; do
@@ -64,7 +66,7 @@ done
 
 ok "S11_stress_names" stress chdir dirmany getdent link mknod rename symlink
 ok "S10_stress_attributes" stress chmod chown fstat handle touch utime
-ok "S12_stress_descriptors" stress dup fcntl file-ioctl flock lease locka lockf lockofd open
+ok "S12_stress_descriptors" stress dup fcntl flock lease locka lockf lockofd open
 ok "S11_stress_directories" stress dentry dir dirdeep dnotify inotify
 ok "S8_stress_contents" stress copy-file hdd io iomix sync-file
 ok "S25_stress_mappings" stress mmap

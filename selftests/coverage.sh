@@ -107,6 +107,8 @@ if [ "$write" ]; then
 		echo "Lines of the module that the tests ran on the debug kernel; \`make coverage\`"
 		echo "writes this page. Below are the lines that nothing ran, for each the function."
 		echo
+		echo "Seen at commit $(git rev-parse --short HEAD); later code is not in it."
+		echo
 		cat "$dir/table"
 		printf '\n| where | function | line |\n|---|---|---|\n'
 		cat "$dir/uncovered"

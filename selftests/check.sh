@@ -90,7 +90,7 @@ vm_command() {
 		--have-module vfat --have-module nls_cp437 --have-module nls_ascii)
 	[ -z "$busy" ] || vm+=(--busy)
 	# where other kernels run them: under the checkers they take a third of the time
-	[ "$1" != debug ] || [ ${#stock[@]} = 0 ] || vm+=(--brief)
+	[ "$1" != debug ] || [ ${#stock[@]} = 0 ] || [ ${#tests[@]} != 0 ] || vm+=(--brief)
 	vm+=("${tests[@]}")
 }
 

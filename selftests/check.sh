@@ -31,6 +31,12 @@ flock -n 8 || die "another run uses $BUILD: wait for its end, or say BUILD=..."
 passed=0 failed=0 skipped=0 broken=()
 make=${MAKE:-make}
 
+# What failed in a log, with what was said just before: the end of a long output is often all
+# that is kept.
+reasons() {
+	grep -a -B 4 '^not ok' "$1" | grep -av '^ok' | tail -n 15 || tail -n 5 "$1"
+}
+
 # step NAME COMMAND...: a command may end with its counts (before make's complaint, if it
 # fails); one that does not is a single test.
 step() {
@@ -51,7 +57,7 @@ step() {
 		echo "not ok - $name"
 	fi
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-	[ "$f" = 0 ] || broken+=("$name ($f)")
+	[ "$f" = 0 ] || broken+=("$name ($f)" "$(reasons "$log")")
 	[ "$f" = 0 ]
 }
 
@@ -151,6 +157,6 @@ if [ "$beside" ]; then
 	beside=''
 	[ ${#tests[@]} != 0 ] || step "coverage" selftests/coverage.sh || true
 fi
-[ ${#broken[@]} = 0 ] || printf 'failed: %s\n' "${broken[@]}"
+[ ${#broken[@]} = 0 ] || printf 'failed: %s\n%s\n' "${broken[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

@@ -21,6 +21,8 @@
  *   - operations STAT to FCNTL have their formats; SYMLINK, READLINK, MKDIR
  *   - client fd: REQUEST, and every command through io_uring as well
  *   - the file system schemefs (SCHEME_F_SCHEMEFS)
+ *  1.2
+ *   - the memory scheme, see redox_scheme_memory.h (SCHEME_F_MEMORY)
  *
  * Negotiation
  *
@@ -39,7 +41,7 @@
 #include <linux/types.h>
 
 #define SCHEME_ABI_MAJOR	1
-#define SCHEME_ABI_MINOR	1
+#define SCHEME_ABI_MINOR	2
 #define SCHEME_ABI		((SCHEME_ABI_MAJOR << 16) | SCHEME_ABI_MINOR)
 
 /* Longest scheme name in bytes, without the terminating NUL. */
@@ -69,6 +71,10 @@
 
 /* The event scheme is there: /dev/scheme/event. */
 #define SCHEME_F_EVENTS		(1ULL << 8)
+/* The memory scheme is there: /dev/scheme/memory, see redox_scheme_memory.h. */
+#define SCHEME_F_MEMORY		(1ULL << 9)
+/* Mappings of its buffers can be fixed buffers of io_uring (not on 6.1). */
+#define SCHEME_F_MEMORY_FIXED	(1ULL << 10)
 
 /* ---- control node: /dev/scheme-control ----------------------------------- */
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The commands of a client's file: OPENAT, DUP and CALL, and how a command
- * comes. Whether by ioctl or through io_uring, it is decoded once, here.
+ * The commands of a client's file: OPENAT, DUP and CALL, and which there are.
  */
 #include "client.h"
 
@@ -11,7 +10,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "compat.h"
+#include "command.h"
 #include "handle.h"
 #include "request.h"
 #include "scheme.h"
@@ -232,37 +231,9 @@ long schm_client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	return client_command(file, cmd, (void __user *)arg);
 }
 
-/*
- * A command waits for its provider, so that the first, non-blocking attempt is
- * refused, and a worker thread makes the second: it has the submitter's memory,
- * files and rights, so that the decoder need not know of it.
- */
 int schm_client_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
-	struct scheme_command arg;
-	long ret;
-
-	if (schm_cmd_is_cancel(issue_flags))
-		return 0;
-	/* 16 bytes: there in a small submission entry, too */
-	BUILD_BUG_ON(sizeof(arg) > 16);
-	memcpy(&arg, schm_cmd_payload(cmd), sizeof(arg));
-	barrier();
-	if (_IOC_TYPE(cmd->cmd_op) != SCHEME_IOC_MAGIC)
-		return -ENOTTY;
-	if (arg.reserved || arg.size != _IOC_SIZE(cmd->cmd_op))
-		return -EINVAL;
-	if (issue_flags & IO_URING_F_NONBLOCK)
-		return -EAGAIN;
-	ret = client_command(cmd->file, cmd->cmd_op, u64_to_user_ptr(arg.arg));
-	/* nobody restarts it */
-	if (ret == -ERESTARTSYS)
-		return -EINTR;
-	if (ret <= 0)
-		return ret;
-	/* 6.1 forgets a command whose worker gets more than 0 back */
-	schm_cmd_done(cmd, ret, issue_flags);
-	return -EIOCBQUEUED;
+	return schm_command_uring(cmd, issue_flags, client_command);
 }
 
 struct schm_handle *schm_client_handle(const struct file *file)

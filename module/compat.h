@@ -10,8 +10,11 @@
 #include <linux/device.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/io_uring.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #ifdef SCHM_HAVE_CMD_HEADER
@@ -160,6 +163,41 @@ static inline bool schm_mutex_is_mine(struct mutex *mutex)
 
 	return (owner & ~7UL) == (unsigned long)current;
 }
+
+/* ---- memory ---- */
+
+/* The page allocator's largest block. */
+#ifdef SCHM_HAVE_MAX_PAGE_ORDER
+#define SCHM_MAX_ORDER	MAX_PAGE_ORDER
+#else
+#define SCHM_MAX_ORDER	(MAX_ORDER - 1)
+#endif
+
+#ifdef CONFIG_CONTIG_ALLOC
+/* Empty a range of page frames, and take it: pages with one reference each. */
+static inline int schm_alloc_contig(unsigned long first, unsigned long end,
+				    gfp_t gfp)
+{
+#ifdef SCHM_HAVE_ACR_FLAGS
+	return alloc_contig_range(first, end, ACR_FLAGS_NONE, gfp);
+#else
+	return alloc_contig_range(first, end, MIGRATE_MOVABLE, gfp);
+#endif
+}
+#endif
+
+/* Kernels since then let mappings of any file be fixed buffers of io_uring. */
+#ifdef SCHM_HAVE_PIN_NO_VMAS
+#define SCHM_FIXED_BUFFERS true
+#else
+#define SCHM_FIXED_BUFFERS false
+#endif
+
+#ifdef SCHM_HAVE_IMPORT_NS_STRING
+#define SCHM_IMPORT_NS(ns)	MODULE_IMPORT_NS(#ns)
+#else
+#define SCHM_IMPORT_NS(ns)	MODULE_IMPORT_NS(ns)
+#endif
 
 /* ---- file systems ---- */
 

@@ -13,12 +13,14 @@
 #include "event.h"
 #include "life.h"
 #include "limits.h"
+#include "phys.h"
 #include "provider.h"
 #include "registry.h"
 #include "scheme.h"
 
 #define FEATURES (SCHEME_F_URING_ENTER | SCHEME_F_BUSY_POLL | \
-		  SCHEME_F_EVENTS | \
+		  SCHEME_F_EVENTS | SCHEME_F_MEMORY | \
+		  (SCHM_FIXED_BUFFERS ? SCHEME_F_MEMORY_FIXED : 0) | \
 		  SCHEME_F_SCHEMEFS | SCHEME_F_REQUEST | \
 		  (SCHM_CMD_CANCEL ? SCHEME_F_URING_CANCEL : 0))
 
@@ -44,7 +46,8 @@ static int add_name(struct schm_scheme *s)
 	struct schm_scheme *holder;
 	int ret;
 
-	if (!strcmp(s->config.name, SCHM_EVENT_NAME))
+	if (!strcmp(s->config.name, SCHM_EVENT_NAME) ||
+	    !strcmp(s->config.name, SCHM_PHYS_NAME))
 		return -EEXIST;
 	ret = schm_registry_add(s);
 	if (ret != -EEXIST)

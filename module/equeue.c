@@ -1,78 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Event queues: which watches they have, and how many a user may have. */
-#include <linux/cred.h>
-#include <linux/hashtable.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
-#include <linux/uidgid.h>
 
+#include "account.h"
 #include "handle.h"
 #include "limits.h"
 #include "watch.h"
 
-/* One uid: bounds the watches of all queues that it has opened. */
-struct schm_account {
-	struct hlist_node	node;		/* accounts_lock */
-	unsigned int		refs;		/* accounts_lock; queues */
-	kuid_t			uid;		/* constant */
-	atomic_t		watches;
-};
-
-static DEFINE_SPINLOCK(accounts_lock);
-static DEFINE_HASHTABLE(accounts, 5);		/* accounts_lock; by uid */
-
 /* Held while the graph of queues that watch queues is looked at or changed. */
 static DEFINE_MUTEX(nest_lock);
 static u64 walk_nr;				/* nest_lock */
-
-/* ---- accounts -------------------------------------------------------------- */
-
-static struct schm_account *account_find_locked(kuid_t uid)
-{
-	struct schm_account *account;
-
-	lockdep_assert_held(&accounts_lock);
-	hash_for_each_possible(accounts, account, node, __kuid_val(uid))
-		if (uid_eq(account->uid, uid))
-			return account;
-	return NULL;
-}
-
-static struct schm_account *account_get(kuid_t uid)
-{
-	struct schm_account *account, *fresh;
-
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
-	if (!fresh)
-		return NULL;
-	fresh->uid = uid;
-	spin_lock(&accounts_lock);
-	account = account_find_locked(uid);
-	if (!account) {
-		account = fresh;
-		fresh = NULL;
-		hash_add(accounts, &account->node, __kuid_val(uid));
-	}
-	account->refs++;
-	spin_unlock(&accounts_lock);
-	kfree(fresh);
-	return account;
-}
-
-static void account_put(struct schm_account *account)
-{
-	bool last;
-
-	spin_lock(&accounts_lock);
-	last = !--account->refs;
-	if (last)
-		hash_del(&account->node);
-	spin_unlock(&accounts_lock);
-	if (!last)
-		return;
-	WARN_ON_ONCE(atomic_read(&account->watches));
-	kfree(account);
-}
 
 /* ---- watches --------------------------------------------------------------- */
 
@@ -298,7 +236,7 @@ struct schm_equeue *schm_equeue_alloc(void)
 	q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
 	if (!q)
 		return NULL;
-	q->account = account_get(current_euid());
+	q->account = schm_account_get();
 	if (!q->account) {
 		kfree(q);
 		return NULL;
@@ -361,6 +299,6 @@ void schm_equeue_free(struct schm_equeue *q)
 		schm_handle_put(h);
 		cond_resched();
 	}
-	account_put(q->account);
+	schm_account_put(q->account);
 	kfree(q);
 }

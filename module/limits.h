@@ -57,6 +57,14 @@
 /* Event queues in a chain of queues that watch each other; epoll allows five. */
 #define SCHM_NEST_MAX		4
 
+/* Buffers of one owner; with SCHM_BUF_SHIFT, what 32-bit processes can map. */
+#define SCHM_BUFFERS_MAX	4095
+/* Where in its owner's file a buffer is: its number times 4 GiB. */
+#define SCHM_BUF_SHIFT		32
+
+/* Blocks that are put by as too high for a device, while one is looked for. */
+#define SCHM_BLOCKS_HIGH_MAX	32
+
 /* Longer spinning is a waste that sleeping does better. */
 #define SCHM_BUSY_POLL_MAX_US	10000
 

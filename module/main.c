@@ -6,6 +6,7 @@
 #include "control.h"
 #include "event.h"
 #include "life.h"
+#include "phys.h"
 #include "registry.h"
 #include "request.h"
 #include "schemefs.h"
@@ -23,9 +24,12 @@ static int __init schm_init(void)
 	ret = schm_event_init();
 	if (ret)
 		goto err_registry_exit;
-	ret = schm_fs_init();
+	ret = schm_phys_init();
 	if (ret)
 		goto err_event_exit;
+	ret = schm_fs_init();
+	if (ret)
+		goto err_phys_exit;
 	ret = schm_control_init();
 	if (ret)
 		goto err_fs_exit;
@@ -33,6 +37,8 @@ static int __init schm_init(void)
 
 err_fs_exit:
 	schm_fs_exit();
+err_phys_exit:
+	schm_phys_exit();
 err_event_exit:
 	schm_event_exit();
 err_registry_exit:
@@ -47,6 +53,7 @@ static void __exit schm_exit(void)
 	schm_control_exit();
 	schm_watch_stop();
 	schm_fs_exit();
+	schm_phys_exit();
 	schm_event_exit();
 	schm_registry_exit();
 	schm_req_exit();

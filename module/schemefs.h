@@ -26,8 +26,13 @@
 /* "schm" */
 #define SCHM_FS_MAGIC		0x7363686d
 
-/* Of the event scheme, beside the root's SCHEME_INO_ROOT. */
-#define SCHM_INO_EVENT		2
+/* A scheme of the module's own: one file in the root, as its node is one. */
+struct schm_fs_own {
+	const char			*name;
+	unsigned long			ino;	/* beside the root's SCHEME_INO_ROOT */
+	umode_t				mode;	/* permissions */
+	const struct file_operations	*fops;
+};
 
 /* One mount's worth. */
 struct schm_fs {
@@ -80,8 +85,7 @@ void schm_inode_free(struct inode *inode);
 void schm_inode_evict(struct inode *inode);
 
 struct inode *schm_inode_root(struct super_block *sb);
-/* The event scheme's file. */
-struct inode *schm_inode_event(struct super_block *sb);
+struct inode *schm_inode_own(struct super_block *sb, const struct schm_fs_own *own);
 /* The root of a scheme; takes a reference of its own. */
 struct inode *schm_inode_top(struct super_block *sb, struct schm_scheme *s);
 /* An object that the provider has described; -EIO: not one that can be shown. */

@@ -7,7 +7,6 @@
 #include <linux/user_namespace.h>
 
 #include "client.h"
-#include "event.h"
 #include "handle.h"
 #include "limits.h"
 #include "registry.h"
@@ -141,15 +140,15 @@ static struct inode *inode_own(struct super_block *sb, unsigned long ino,
 	return inode;
 }
 
-struct inode *schm_inode_event(struct super_block *sb)
+struct inode *schm_inode_own(struct super_block *sb, const struct schm_fs_own *own)
 {
-	struct inode *inode = inode_own(sb, SCHM_INO_EVENT, S_IFIFO | 0666);
+	struct inode *inode = inode_own(sb, own->ino, S_IFIFO | own->mode);
 
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
 	/* a fifo has no size that O_TRUNC could change; it is none of the kernel's */
 	inode->i_op = &schm_file_inode_ops;
-	inode->i_fop = &schm_event_fops;
+	inode->i_fop = own->fops;
 	return inode;
 }
 

@@ -5,32 +5,64 @@
 #include <linux/dcache.h>
 
 #include "event.h"
+#include "phys.h"
 #include "registry.h"
 
-/* The numbers of ".", ".." and the module's own scheme come first. */
-#define EVENT_POS	2
-#define FIRST_POS	3
+static const struct schm_fs_own own_schemes[] = {
+	{ SCHM_EVENT_NAME, 2, 0666, &schm_event_fops },
+	{ SCHM_PHYS_NAME, 3, 0600, &schm_phys_fops },
+};
 
-/* The event scheme: one file, as its node is one. */
-static struct dentry *event_lookup(struct inode *dir, struct dentry *dentry)
+/* The positions of ".", ".." and the module's own schemes come first. */
+#define OWN_POS		2
+#define FIRST_POS	(OWN_POS + ARRAY_SIZE(own_schemes))
+
+static const struct schm_fs_own *own_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(own_schemes); i++)
+		if (!strcmp(name, own_schemes[i].name))
+			return &own_schemes[i];
+	return NULL;
+}
+
+static struct dentry *own_lookup(struct inode *dir, struct dentry *dentry,
+				 const struct schm_fs_own *own)
 {
 	struct inode *inode = NULL;
 
-	if (schm_fs_shows(dir->i_sb, SCHM_EVENT_NAME))
-		inode = schm_inode_event(dir->i_sb);
+	if (schm_fs_shows(dir->i_sb, own->name))
+		inode = schm_inode_own(dir->i_sb, own);
 	return d_splice_alias(inode, dentry);
+}
+
+/* False: there is no room for more. */
+static bool own_iterate(struct super_block *sb, struct dir_context *ctx)
+{
+	const struct schm_fs_own *own;
+
+	for (; ctx->pos < FIRST_POS; ctx->pos++) {
+		own = &own_schemes[ctx->pos - OWN_POS];
+		if (schm_fs_shows(sb, own->name) &&
+		    !dir_emit(ctx, own->name, strlen(own->name), own->ino, DT_FIFO))
+			return false;
+	}
+	return true;
 }
 
 static struct dentry *root_lookup(struct inode *dir, struct dentry *dentry,
 				  unsigned int flags)
 {
 	const char *name = dentry->d_name.name;
+	const struct schm_fs_own *own;
 	struct schm_scheme *s = NULL;
 	struct inode *inode = NULL;
 	struct dentry *found;
 
-	if (!strcmp(name, SCHM_EVENT_NAME))
-		return event_lookup(dir, dentry);
+	own = own_find(name);
+	if (own)
+		return own_lookup(dir, dentry, own);
 	if (dentry->d_name.len <= SCHEME_NAME_MAX && schm_fs_shows(dir->i_sb, name))
 		s = schm_registry_find_name(name);
 	if (s && schm_scheme_alive(s))
@@ -54,13 +86,8 @@ static int root_iterate(struct file *file, struct dir_context *ctx)
 
 	if (!dir_emit_dots(file, ctx))
 		return 0;
-	if (ctx->pos == EVENT_POS) {
-		if (schm_fs_shows(sb, SCHM_EVENT_NAME) &&
-		    !dir_emit(ctx, SCHM_EVENT_NAME, strlen(SCHM_EVENT_NAME),
-			      SCHM_INO_EVENT, DT_FIFO))
-			return 0;
-		ctx->pos = FIRST_POS;
-	}
+	if (!own_iterate(sb, ctx))
+		return 0;
 	minor = ctx->pos - FIRST_POS;
 	while (more && (s = schm_registry_next(&minor))) {
 		ctx->pos = minor + FIRST_POS;

@@ -5,8 +5,8 @@
  * An open file of /dev/scheme/memory (or of "memory" in a schemefs) is an owner
  * of buffers. PHYSALLOC makes a buffer of one range of addresses, or of a list of
  * them; the owner maps it, asks for its addresses, gives it back. When the last
- * descriptor of the owner is closed, all its buffers go: first the device loses
- * its access, then the memory is freed.
+ * descriptor and mapping of the owner have gone, all its buffers go: first the
+ * device loses its access, then the memory is freed.
  *
  * The names and their meaning are those of Redox's physalloc3 as it was written
  * down in 2020, not as it worked; Redox took the call out again in 2023.
@@ -91,8 +91,9 @@ struct scheme_range {
  * @reserved0: zero
  * @reserved: zero
  *
- * The memory is zeroed and charged to the caller's memory cgroup and user. If a
- * range of the whole size is to be had, that is given, whatever the flags say.
+ * The memory is zeroed and charged to the caller's memory cgroup and user; ranges
+ * above the page allocator's 4 MiB to the user only, since the kernel lets no module
+ * charge them. Without LIST, if a range of the whole size is to be had, that is given.
  * An owner that is bound to a device gets addresses of that device; else they
  * are physical ones. Memory of another kind than write-back cannot be pinned:
  * not for O_DIRECT, io_uring or VFIO.

@@ -193,12 +193,6 @@ static inline int schm_alloc_contig(unsigned long first, unsigned long end,
 #define SCHM_FIXED_BUFFERS false
 #endif
 
-#ifdef SCHM_HAVE_IMPORT_NS_STRING
-#define SCHM_IMPORT_NS(ns)	MODULE_IMPORT_NS(#ns)
-#else
-#define SCHM_IMPORT_NS(ns)	MODULE_IMPORT_NS(ns)
-#endif
-
 /* ---- file systems ---- */
 
 #ifdef SCHM_HAVE_IDMAP

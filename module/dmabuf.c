@@ -8,12 +8,12 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/fcntl.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "buf.h"
-#include "compat.h"
 
 struct dmabuf {
 	struct schm_buf		*buf;		/* constant; one reference */
@@ -193,4 +193,5 @@ int schm_dmabuf_export(struct schm_buf *buf, u32 flags)
 	return fd;
 }
 
-SCHM_IMPORT_NS(DMA_BUF);
+/* MODULE_IMPORT_NS(), whose argument has become a string in 6.13 */
+MODULE_INFO(import_ns, "DMA_BUF");

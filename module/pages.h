@@ -3,6 +3,8 @@
 #ifndef SCHM_PAGES_H
 #define SCHM_PAGES_H
 
+#include <linux/mm_types.h>
+
 #include "range.h"
 
 struct schm_pages {

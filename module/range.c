@@ -120,24 +120,53 @@ static u64 fit(u64 left, u64 size, u64 min)
 	return min(size, left - min);
 }
 
-/* The next range of a list; what has failed once is not tried again. */
+/* The greatest range that there is, but for what the rest needs. */
+static int take_greatest_piece(struct schm_source_of_pages *src, u64 left, u64 min,
+			       u64 least, struct schm_range *range)
+{
+	u64 nr;
+	int ret;
+
+	range->nr = left;
+	ret = src->take(src, left, true, &range->first);
+	if (ret != -ENOMEM || left < 2 * min || least == left)
+		return ret;
+	ret = take_greatest(src, left, least, range);
+	if (ret)
+		return ret;
+	nr = fit(left, range->nr, min);
+	if (nr < range->nr)
+		src->give(src, range->first + nr, range->nr - nr);
+	range->nr = nr;
+	return 0;
+}
+
+/* The greatest block that lies ready; what has failed once is not tried again. */
+static int take_ready_piece(struct schm_source_of_pages *src, u64 left, u64 min,
+			    u64 least, u64 *size, struct schm_range *range)
+{
+	int ret;
+
+	for (;;) {
+		range->nr = fit(left, max(*size, least), min);
+		ret = src->take(src, range->nr, *size <= least, &range->first);
+		if (ret != -ENOMEM || *size <= least)
+			return ret;
+		*size = max((u64)rounddown_pow_of_two(*size - 1), least);
+	}
+}
+
 static int take_piece(struct schm_source_of_pages *src, const struct schm_want *want,
 		      u64 left, u64 least, u64 *size, struct schm_range *range)
 {
-	bool greedy = (want->flags & SCHEME_PHYS_STRATEGY) == SCHEME_PHYS_GREEDY;
-	bool greatest = (want->flags & SCHEME_PHYS_STRATEGY) ==
-			SCHEME_PHYS_GREATEST_RANGE;
-	int ret;
-
-	if (greedy)
+	switch (want->flags & SCHEME_PHYS_STRATEGY) {
+	case SCHEME_PHYS_GREATEST_RANGE:
+		return take_greatest_piece(src, left, want->min, least, range);
+	case SCHEME_PHYS_GREEDY:
 		*size = least;
-	for (;;) {
-		range->nr = fit(left, max(*size, least), want->min);
-		ret = src->take(src, range->nr, greatest || *size <= least,
-				&range->first);
-		if (ret != -ENOMEM || *size <= least)
-			return ret;
-		*size = max(rounddown_pow_of_two(*size - 1), least);
+		fallthrough;
+	default:
+		return take_ready_piece(src, left, want->min, least, size, range);
 	}
 }
 

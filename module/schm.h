@@ -4,12 +4,13 @@
  *
  * Layers; a file includes its own or lower ones only:
  *
- *   entry	control provider enter attach client* event schemefs*
+ *   entry	control provider enter attach client* event phys schemefs*
  *							user pointers, fops
  *   work	life transfer op request answer ticket handle map equeue watch
- *							no fops
- *   objects	config scheme queue park memory registry node	references, lists
- *   base	limits compat
+ *		pcidev owner dmabuf			no fops but a dma-buf's
+ *   objects	config scheme queue park memory registry node account buf
+ *		pages range				references, lists
+ *   base	limits compat command
  *
  * client and provider never include each other; they meet in request.h.
  *
@@ -34,7 +35,15 @@
  *				the watches of it. Of several queues, the
  *				watched before the watching: at most
  *				SCHM_NEST_MAX, an order that nest_lock keeps
- *   accounts_lock	spin	who has event queues; alone
+ *   device lock	not ours; of a PCI function: held while it is taken away,
+ *				and taken before an owner that has it ends
+ *     devices_lock	mutex	pcidev: who has which function
+ *       owner->lock	mutex	owners of buffers: state, device, numbers and
+ *				addresses of buffers. mmap(2) takes it alone, with
+ *				the address-space lock held
+ *   dmabuf->lock	mutex	the devices attached to a dma-buf; dma_resv locks
+ *				of the importers outside; alone
+ *   accounts_lock	spin	who has event queues or buffers; alone
  *   all_lock		spin	the list of all schemes; alone
  *   tops_lock		spin	schemefs: the list of schemes' root inodes;
  *				i_lock inside, by igrab()
@@ -43,7 +52,8 @@
  *             wait-queue locks	of handles, completions and queues; innermost.
  *				None of our callbacks is on them
  *
- * mmap(2) comes with the address-space lock held and takes scheme->lock alone;
+ * mmap(2) comes with the address-space lock held and takes scheme->lock, or
+ * owner->lock, alone;
  * copying to and from user memory, which may take that lock, is done under none.
  *
  * All of it is taken in process context; no interrupt or timer comes here.
@@ -73,6 +83,9 @@
  *   request	the client that waits for it · its tag, from reserve to the
  *		answer or the scheme's death
  *   file in flight	its request, see ticket.h; attached memory: its handle
+ *   owner	its file; a PCI function points at it while it is bound
+ *   buf	its owner · mappings · dma-bufs. Pages: also whoever pins them
+ *   account	event queues, owners and buffers of one uid
  *
  * Removal: three doors, one exit
  *

@@ -5,6 +5,7 @@
 
 #include "world.h"
 
+extern struct kunit_suite schm_account_suite;
 extern struct kunit_suite schm_answer_suite;
 extern struct kunit_suite schm_config_suite;
 extern struct kunit_suite schm_equeue_suite;
@@ -13,6 +14,7 @@ extern struct kunit_suite schm_map_suite;
 extern struct kunit_suite schm_memory_suite;
 extern struct kunit_suite schm_op_suite;
 extern struct kunit_suite schm_queue_suite;
+extern struct kunit_suite schm_range_suite;
 extern struct kunit_suite schm_registry_suite;
 extern struct kunit_suite schm_request_suite;
 extern struct kunit_suite schm_scheme_suite;

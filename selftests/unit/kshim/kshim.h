@@ -77,6 +77,18 @@ typedef unsigned int gfp_t;
 #define PAGE_ALIGN(x)	ALIGN((size_t)(x), PAGE_SIZE)
 #define IS_ALIGNED(x, a) (((x) & ((typeof(x))(a) - 1)) == 0)
 #define is_power_of_2(n) ((n) != 0 && ((n) & ((n) - 1)) == 0)
+#define fallthrough	__attribute__((__fallthrough__))
+#define DIV64_U64_ROUND_UP(a, b) (((a) + (b) - 1) / (b))
+static inline unsigned long rounddown_pow_of_two(unsigned long n)
+{
+	return 1UL << (63 - __builtin_clzl(n));
+}
+
+static inline unsigned long roundup_pow_of_two(unsigned long n)
+{
+	return n > 1 ? 2 * rounddown_pow_of_two(n - 1) : 1;
+}
+
 #define min_t(type, a, b) ({ type min_a = (a), min_b = (b); min_a < min_b ? min_a : min_b; })
 #define max_t(type, a, b) ({ type max_a = (a), max_b = (b); max_a > max_b ? max_a : max_b; })
 #define min(a, b)	min_t(typeof(a), a, b)
@@ -205,7 +217,12 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct {
+	long long counter;
+} atomic64_t;
+
 #define atomic_read(v)		((v)->counter)
+#define atomic64_read(v)	((v)->counter)
 #define atomic_set(v, n)	((void)((v)->counter = (n)))
 #define atomic_inc_return(v)	(++(v)->counter)
 #define atomic_inc(v)		((void)(v)->counter++)

@@ -59,6 +59,7 @@ do {									\
 #define KUNIT_EXPECT_NE(test, l, r) kunit_compare(test, false, l, !=, r)
 #define KUNIT_EXPECT_LT(test, l, r) kunit_compare(test, false, l, <, r)
 #define KUNIT_EXPECT_LE(test, l, r) kunit_compare(test, false, l, <=, r)
+#define KUNIT_EXPECT_GE(test, l, r) kunit_compare(test, false, l, >=, r)
 #define KUNIT_EXPECT_PTR_EQ(test, l, r) \
 	kunit_check(test, false, (l) == (r), "%s is not %s", #l, #r)
 #define KUNIT_EXPECT_NULL(test, p) KUNIT_EXPECT_PTR_EQ(test, p, NULL)
@@ -66,6 +67,7 @@ do {									\
 	kunit_check(test, false, !strcmp(l, r), "\"%s\" is not \"%s\"", l, r)
 #define KUNIT_ASSERT_TRUE(test, x)  kunit_check(test, true, x, "%s is false", #x)
 #define KUNIT_ASSERT_EQ(test, l, r) kunit_compare(test, true, l, ==, r)
+#define KUNIT_ASSERT_GT(test, l, r) kunit_compare(test, true, l, >, r)
 #define KUNIT_ASSERT_NOT_ERR_OR_NULL(test, p) \
 	kunit_check(test, true, (p) && !IS_ERR(p), "%s is no pointer", #p)
 

@@ -144,6 +144,7 @@ enum injected inject_disarm(struct inject *in)
 {
 	unsigned int i, left = nth_left(in);
 
+	in->unused = left;
 	/* the first may be what fails */
 	while (pwrite(in->nth, "0", 1, 0) != 1)
 		;

@@ -24,6 +24,7 @@ enum injected {
 struct inject {
 	int	nth;			/* of the calling thread, in proc */
 	long	left[INJECT_KINDS];	/* counters, see inject.c */
+	unsigned int unused;		/* when disarmed: of n, what did not come to pass */
 };
 
 /* 0 or -errno; -ENOENT: this kernel injects no failures. */

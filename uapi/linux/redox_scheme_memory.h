@@ -127,8 +127,9 @@ struct scheme_physalloc {
  * @offset: the buffer
  * @size: all of it
  *
- * The device loses its access at once. The memory itself is there until nobody
- * maps it or uses it as a dma-buf any more.
+ * Behind an IOMMU the device loses its access at once; without one, have it finished
+ * first. The memory itself is there until nobody maps it or uses it as a dma-buf any
+ * more.
  *
  * EINVAL: no such buffer (any more), another size, not its beginning.
  */
@@ -231,7 +232,8 @@ struct scheme_export {
  * Errors: EPERM no CAP_SYS_RAWIO; EINVAL bad addr_bits or reserved fields, or
  * not a device's address; ENODEV no such function, or of another driver; EBUSY
  * it has an owner; EALREADY the owner is bound or has buffers; EIO the mask is
- * not possible there.
+ * not possible there; EOPNOTSUPP a device from outside ("untrusted"), for which
+ * the kernel copies.
  */
 struct scheme_bind {
 	char	device[32];

@@ -12,31 +12,9 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "provider.h"
-
-/* ---- time ---------------------------------------------------------------- */
-
-int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-void sleep_ms(unsigned int ms)
-{
-	struct timespec left = {
-		.tv_sec = ms / 1000,
-		.tv_nsec = ms % 1000 * 1000000L,
-	};
-
-	while (nanosleep(&left, &left) && errno == EINTR)
-		;
-}
 
 /* ---- threads ------------------------------------------------------------- */
 
@@ -193,7 +171,7 @@ int64_t child_kill(pid_t pid)
 	kill(pid, SIGKILL);
 	if (child_wait_ms(pid, PATIENCE_MS) < 0)
 		return -ETIMEDOUT;
-	return now_ms() - start;
+	return took_ms(start);
 }
 
 void child_reap(pid_t pid)

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "clock.h"
+
 /* ---- threads ------------------------------------------------------------- */
 
 /* What the thread writes; not the test's, whose stack may be gone by then. */
@@ -68,7 +70,7 @@ pid_t child_start(int (*fn)(void *arg), void *arg);
 int child_wait_ms(pid_t pid, unsigned int ms);
 /* What the child returned; -1 if it ended in another way or not in time. */
 int child_result(pid_t pid);
-/* SIGKILL; milliseconds until it was gone, or -ETIMEDOUT. */
+/* SIGKILL; milliseconds until it was gone, see took_ms(), or -ETIMEDOUT. */
 int64_t child_kill(pid_t pid);
 /* End a child that a test is done with. */
 void child_reap(pid_t pid);
@@ -77,24 +79,6 @@ int become_user(uid_t uid, gid_t gid);
 
 /* Zeroed memory that children share. */
 void *shared_alloc(size_t size);
-
-/* ---- time ---------------------------------------------------------------- */
-
-int64_t now_ms(void);
-void sleep_ms(unsigned int ms);
-
-/* Wait until cond holds; false if it does not within ms. */
-#define wait_until_ms(cond, ms)						\
-({									\
-	int64_t until_ = now_ms() + (ms);				\
-	bool holds_;							\
-									\
-	while (!(holds_ = (cond)) && now_ms() < until_)			\
-		sleep_ms(1);						\
-	holds_;								\
-})
-
-#define wait_until(cond)	wait_until_ms(cond, PATIENCE_MS)
 
 /* ---- signals ------------------------------------------------------------- */
 

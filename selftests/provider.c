@@ -20,6 +20,11 @@ unsigned int slowness(void)
 	return times > 1 ? (unsigned int)times : 1;
 }
 
+bool checked_kernel(void)
+{
+	return slowness() >= 4;
+}
+
 unsigned int patience_ms(void)
 {
 	return 10000 * slowness();

@@ -32,6 +32,8 @@
 
 /* How many times longer this machine may take for what is not timed: SLOW. */
 unsigned int slowness(void);
+/* Is this a kernel with checkers? What other kernels do often, it does a few times. */
+bool checked_kernel(void);
 
 /* Longer than anything takes that works, even where a CPU is emulated. */
 unsigned int patience_ms(void);

@@ -104,25 +104,49 @@ in_vm() {
 	vm_command "$1" && "${vm[@]}"
 }
 
-# The debug kernel takes as long as all others, to compile when it is new and then to run,
-# and its VM sleeps half the time: it goes beside them, as a job with a process group of its
-# own. end_beside shows what it said and goes on to say.
-beside='' busy=''
-begin_beside() {
-	busy=1
-	vm_command debug || return
+debug_in_vm() {
+	build_module debug && in_vm debug
+}
+
+# VMs sleep half the time, and the debug kernel takes as long as all others, to compile
+# when it is new and then to run: two lanes beside what runs on this machine, the debug
+# kernel's and that of all others, one after the other. Each lane is a job with a process
+# group of its own. lane COMMAND KERNEL...: COMMAND for each; end_beside shows what it said.
+busy='' lanes=()
+lane() {
+	local command=$1
+	shift
+	[ $# -gt 0 ] || return 0
 	set -m
-	{ build_module debug && "${vm[@]}"; } >"$logs/beside.out" 2>&1 </dev/null &
-	beside=$!
+	for kernel; do
+		rm -f "$logs/$kernel.out" "$logs/$kernel.status"
+		: >"$logs/$kernel.out"
+	done
+	for kernel; do
+		"$command" "$kernel" >"$logs/$kernel.out" 2>&1 && echo 0 >"$logs/$kernel.status" ||
+			echo 1 >"$logs/$kernel.status"
+	done </dev/null &
+	lanes+=($!)
 	set +m
 }
 
 end_beside() {
-	tail -n +1 -f --pid="$beside" "$logs/beside.out"
-	tail -n 1 "$logs/beside.out" | grep -q ' passed, 0 failed, '
+	local status=1
+	tail -n +1 -f "$logs/$1.out" &
+	until [ -s "$logs/$1.status" ] || ! kill -0 "${lanes[@]}" 2>/dev/null; do sleep 1; done
+	sleep 1
+	kill $!
+	wait $! 2>/dev/null || true
+	read -r status <"$logs/$1.status" || true
+	return "$status"
 }
 
-trap '[ -z "$beside" ] || kill -- -"$beside" 2>/dev/null || true' EXIT
+# shellcheck disable=SC2317 # by trap
+stop_lanes() {
+	local lane
+	for lane in "${lanes[@]}"; do kill -- -"$lane" 2>/dev/null || true; done
+}
+trap stop_lanes EXIT
 trap 'exit 130' INT TERM
 
 step "packages" selftests/vm/deps.sh --all || true
@@ -130,17 +154,18 @@ ready=()
 for kernel in "${stock[@]}"; do
 	if step "module for $kernel" build_module "$kernel"; then ready+=("$kernel"); fi
 done
-[ ${#stock[@]} = ${#kernels[@]} ] || ready+=(debug)
 if step "userspace" "$make" --no-print-directory userspace &&
 	step "test programs" "$make" --no-print-directory tests &&
 	step "stage" "$make" --no-print-directory stage; then
-	:
+	debug=()
+	[ ${#stock[@]} = ${#kernels[@]} ] || debug=(debug)
+	[ ! "$here" ] || busy=1
+	[ ${#ready[@]} = 0 ] || [ ${#debug[@]} = 0 ] || busy=1
+	lane in_vm "${ready[@]}"
+	lane debug_in_vm "${debug[@]}"
+	ready+=("${debug[@]}")
 else
 	ready=()
-fi
-if [ "${ready[*]: -1}" = debug ]; then
-	begin_beside || step "tests in a VM with debug" false || true
-	unset 'ready[-1]'
 fi
 if [ "$here" ]; then
 	step "install" install_and_use || true
@@ -150,12 +175,10 @@ if [ "$here" ]; then
 	[ ${#stock[@]} = 0 ] || step "dkms" selftests/dkms.sh "${stock[@]}" || true
 fi
 for kernel in "${ready[@]}"; do
-	step "tests in a VM with $kernel" in_vm "$kernel" || true
+	step "tests in a VM with $kernel" end_beside "$kernel" || true
 done
-if [ "$beside" ]; then
-	step "tests in a VM with debug" end_beside || true
-	beside=''
-	[ ${#tests[@]} != 0 ] || step "coverage" selftests/coverage.sh || true
+if [ "${ready[*]: -1}" = debug ] && [ ${#tests[@]} = 0 ]; then
+	step "coverage" selftests/coverage.sh || true
 fi
 [ ${#broken[@]} = 0 ] || printf 'failed: %s\n%s\n' "${broken[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"

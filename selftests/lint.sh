@@ -207,7 +207,7 @@ scripts() {
 		-type f -print0 |
 		xargs -0 awk 'FNR == 1 && /^#!.*\/(bash|sh)$/ { print FILENAME } FNR == 1 { nextfile }')
 	finds SC2086 shellchecked "$seeds/script.sh"
-	check shellchecked "${files[@]}" selftests/vm/suite
+	check shellchecked "${files[@]}" selftests/vm/{suite,tap}
 	result shellcheck
 }
 

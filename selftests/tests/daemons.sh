@@ -4,32 +4,12 @@
 # programs: yes
 # shellcheck shell=dash
 
-n=0
-log=$PWD/log
-
-# ok NAME COMMAND…: a test that passes if the command does
-ok() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$log"
-	fi
-}
+# shellcheck source=../vm/tap
+. /usr/lib/tap
 
 # start DAEMON ARGUMENT…: in the background, until it is ready
 start() {
-	"$@" >"$log" 2>&1 &
-	pid=$!
-	for _ in $(seq 100); do
-		grep -q ^ready: "$log" && return 0
-		kill -0 "$pid" 2>/dev/null || return 1
-		usleep 50000
-	done
-	return 1
+	start_daemon "$log" "$@"
 }
 
 # stop: SIGTERM is a good end

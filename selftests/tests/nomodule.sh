@@ -4,21 +4,9 @@
 # programs: yes
 # shellcheck shell=dash
 
-n=0
-log=$PWD/log
+# shellcheck source=../vm/tap
+. /usr/lib/tap
 ko=/lib/modules/redox_scheme.ko
-
-ok() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$log"
-	fi
-}
 
 # has_one_line PROGRAM ARGUMENT…: fails with one line that says what to do
 has_one_line() {

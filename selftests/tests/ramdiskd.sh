@@ -4,34 +4,14 @@
 # programs: yes
 # shellcheck shell=dash
 
-n=0
-log=$PWD/log
+# shellcheck source=../vm/tap
+. /usr/lib/tap
 node=/dev/scheme/ram
 mib=1048576
 
-# ok NAME COMMAND…: a test that passes if the command does
-ok() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$log"
-	fi
-}
-
 # start ARGUMENT…: ramdiskd in the background, until it is ready
 start() {
-	ramdiskd "$@" >"$log" 2>&1 &
-	pid=$!
-	for _ in $(seq 200); do
-		grep -q ^ready: "$log" && return 0
-		kill -0 "$pid" 2>/dev/null || return 1
-		usleep 50000
-	done
-	return 1
+	start_daemon "$log" ramdiskd "$@"
 }
 
 # stop: it ends well, and the node with it

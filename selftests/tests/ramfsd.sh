@@ -5,29 +5,12 @@
 # timeout: 240
 # shellcheck shell=dash disable=SC2016 # for another shell to expand
 
-n=0
-log=$PWD/log
+# shellcheck source=../vm/tap
+. /usr/lib/tap
+QUIET=1
 mnt=$PWD/mnt
 top=$mnt/ram
 src=/usr/lib
-
-# ok NAME COMMAND…: a test that passes if the command does
-ok() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$log"
-	fi
-}
-
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
 
 not() {
 	! "$@"
@@ -44,13 +27,7 @@ fails() {
 
 # start ARGUMENT…: ramfsd in the background, until it is ready
 start() {
-	ramfsd "$@" >"$log.daemon" 2>&1 &
-	pid=$!
-	for _ in $(seq 200); do
-		grep -q ^ready: "$log.daemon" && return 0
-		kill -0 "$pid" 2>/dev/null || break
-		usleep 50000
-	done
+	start_daemon "$log.daemon" ramfsd "$@" && return 0
 	cat "$log.daemon"
 	return 1
 }

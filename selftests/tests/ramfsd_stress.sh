@@ -6,23 +6,11 @@
 # programs: yes
 # shellcheck shell=dash
 
-n=0
-log=$PWD/log
+# shellcheck source=../vm/tap
+. /usr/lib/tap
+QUIET=1
 mnt=$PWD/mnt
 top=$mnt/stress
-
-# ok NAME COMMAND…: a test that passes if the command does
-ok() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$log"
-	fi
-}
 
 # What makes a round small enough for the time.
 options() {
@@ -57,12 +45,7 @@ stress() {
 command -v stress-ng >/dev/null || { echo "# there is no stress-ng"; exit 4; }
 mkdir "$mnt"
 mount -t schemefs none "$mnt"
-ramfsd stress --size 320M --queues 2 >"$log.daemon" 2>&1 &
-pid=$!
-for _ in $(seq 200); do
-	grep -q ^ready: "$log.daemon" && break
-	usleep 50000
-done
+start_daemon "$log.daemon" ramfsd stress --size 320M --queues 2
 
 ok "S11_stress_names" stress chdir dirmany getdent link mknod rename symlink
 ok "S10_stress_attributes" stress chmod chown fstat handle touch utime
@@ -72,7 +55,7 @@ ok "S8_stress_contents" stress copy-file hdd io iomix sync-file
 ok "S25_stress_mappings" stress mmap
 ok "S11_nothing_is_left" test -z "$(ls -A "$top")"
 ok "S8_and_all_room_is_back" test "$(stat -f -c %f "$top")" = "$(stat -f -c %b "$top")"
-kill $pid
-ok "ends_well" wait $pid
+kill "$pid"
+ok "ends_well" wait "$pid"
 umount "$mnt"
 echo "1..$n"

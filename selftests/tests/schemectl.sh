@@ -4,20 +4,8 @@
 # programs: yes
 # shellcheck shell=dash
 
-n=0
-log=$PWD/log
-
-ok() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$log"
-	fi
-}
+# shellcheck source=../vm/tap
+. /usr/lib/tap
 
 # says TEXT ARGUMENT…: schemectl succeeds and prints TEXT, or nothing if it is empty
 says() {

@@ -8,23 +8,9 @@
 
 [ -e /sys/bus/usb/devices/2-2 ] || { echo "1..0 # SKIP no USB sticks are plugged in"; exit 4; }
 
-n=0
-log=$PWD/log
+# shellcheck source=../vm/tap
+. /usr/lib/tap
 node=/dev/scheme/stick
-pid=''
-
-# ok NAME COMMAND…: a test that passes if the command does
-ok() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$log"
-	fi
-}
 
 # within SECONDS COMMAND…: until the command succeeds
 within() {

@@ -53,7 +53,7 @@ base_system() {
 	printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
 	install -m 755 "$here/init" "$root/init"
 	install -m 755 "$here/vmhost" "$root/bin/vmhost"
-	install -m 644 -t "$root/usr/lib" "$here/suite" "$here/tally.awk"
+	install -m 644 -t "$root/usr/lib" "$here/suite" "$here/tap" "$here/tally.awk"
 }
 
 # Unpacked, because neither busybox nor an old kernel's loader reads .ko.xz.

@@ -318,7 +318,8 @@ int schm_buf_mmap(struct schm_buf *buf, struct vm_area_struct *vma, u64 first)
 {
 	int ret;
 
-	if (!(vma->vm_flags & VM_SHARED))
+	/* without MAY: not of a descriptor that is open for reading only */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;

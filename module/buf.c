@@ -57,9 +57,13 @@ static int cache_set(struct schm_buf *buf, u32 cache)
 		ret = set_pages_array_wc(buf->pages, buf->nr);
 	else
 		ret = set_pages_array_uc(buf->pages, buf->nr);
-	if (!ret)
-		buf->cache = cache;
-	return ret;
+	if (ret) {
+		/* some of the kernel's mapping may have changed before it failed */
+		set_pages_array_wb(buf->pages, buf->nr);
+		return -ENOMEM;
+	}
+	buf->cache = cache;
+	return 0;
 }
 
 static void cache_restore(struct schm_buf *buf)

@@ -5,6 +5,7 @@
 #include <linux/iommu.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "owner.h"
@@ -92,6 +93,9 @@ static void pcidev_remove(struct pci_dev *pdev)
 	list_del(&d->node);
 	pcidev_stop_locked(d);
 	mutex_unlock(&devices_lock);
+	/* as the PCI core sets them, for the next driver */
+	dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
+	dma_set_max_seg_size(&pdev->dev, SZ_64K);
 	pci_disable_device(pdev);
 	kfree(d);
 }

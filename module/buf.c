@@ -133,7 +133,7 @@ static void ranges_shrink(struct schm_buf *buf, u32 room)
 
 	if (buf->nr_ranges == room)
 		return;
-	small = kvmalloc_array(buf->nr_ranges, sizeof(*small), GFP_KERNEL_ACCOUNT);
+	small = kvmalloc_array(buf->nr_ranges, sizeof(*small), SCHM_GFP_BUF);
 	if (!small)
 		return;
 	memcpy(small, buf->ranges, buf->nr_ranges * sizeof(*small));
@@ -158,7 +158,7 @@ static int ranges_take(struct schm_buf *buf, const struct schm_want *want,
 	int ret;
 
 	fits.max_ranges = max(room, 1U);
-	buf->ranges = kvcalloc(fits.max_ranges, sizeof(*buf->ranges), GFP_KERNEL_ACCOUNT);
+	buf->ranges = kvcalloc(fits.max_ranges, sizeof(*buf->ranges), SCHM_GFP_BUF);
 	if (!buf->ranges)
 		return -ENOMEM;
 	ret = schm_ranges_take(&from->source, &fits, buf->ranges);
@@ -177,7 +177,7 @@ static int pages_list(struct schm_buf *buf)
 {
 	u64 i, j, n = 0;
 
-	buf->pages = kvmalloc_array(buf->nr, sizeof(*buf->pages), GFP_KERNEL_ACCOUNT);
+	buf->pages = kvmalloc_array(buf->nr, sizeof(*buf->pages), SCHM_GFP_BUF);
 	if (!buf->pages)
 		return -ENOMEM;
 	for (i = 0; i < buf->nr_ranges; i++) {
@@ -272,7 +272,7 @@ int schm_buf_table(const struct schm_buf *buf, struct sg_table *table)
 	unsigned int i;
 	int ret;
 
-	ret = sg_alloc_table(table, buf->nr_ranges, GFP_KERNEL_ACCOUNT);
+	ret = sg_alloc_table(table, buf->nr_ranges, SCHM_GFP_BUF);
 	if (ret)
 		return ret;
 	for_each_sgtable_sg(table, sg, i)

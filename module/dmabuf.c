@@ -42,7 +42,7 @@ static int dmabuf_attach(struct dma_buf *dma_buf, struct dma_buf_attachment *at)
 	ret = sg_alloc_table_from_pages_segment(&imp->table, d->buf->pages, d->buf->nr, 0,
 						d->buf->nr << PAGE_SHIFT,
 						dma_get_max_seg_size(at->dev),
-						GFP_KERNEL_ACCOUNT);
+						SCHM_GFP_BUF);
 	if (ret) {
 		kfree(imp);
 		return ret;

@@ -5,6 +5,7 @@
 #include <linux/iommu.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/redox_scheme_memory.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -76,7 +77,7 @@ static int pcidev_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 	}
 	/* a range is a segment, however long */
-	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
+	dma_set_max_seg_size(&pdev->dev, SCHEME_PHYS_SIZE_MAX);
 	d->pdev = pdev;
 	pci_set_drvdata(pdev, d);
 	mutex_lock(&devices_lock);

@@ -57,9 +57,13 @@ static int cache_set(struct schm_buf *buf, u32 cache)
 		ret = set_pages_array_wc(buf->pages, buf->nr);
 	else
 		ret = set_pages_array_uc(buf->pages, buf->nr);
-	if (!ret)
-		buf->cache = cache;
-	return ret;
+	if (ret) {
+		/* some of the kernel's mapping may have changed before it failed */
+		set_pages_array_wb(buf->pages, buf->nr);
+		return -ENOMEM;
+	}
+	buf->cache = cache;
+	return 0;
 }
 
 static void cache_restore(struct schm_buf *buf)
@@ -129,7 +133,7 @@ static void ranges_shrink(struct schm_buf *buf, u32 room)
 
 	if (buf->nr_ranges == room)
 		return;
-	small = kvmalloc_array(buf->nr_ranges, sizeof(*small), GFP_KERNEL_ACCOUNT);
+	small = kvmalloc_array(buf->nr_ranges, sizeof(*small), SCHM_GFP_BUF);
 	if (!small)
 		return;
 	memcpy(small, buf->ranges, buf->nr_ranges * sizeof(*small));
@@ -154,7 +158,7 @@ static int ranges_take(struct schm_buf *buf, const struct schm_want *want,
 	int ret;
 
 	fits.max_ranges = max(room, 1U);
-	buf->ranges = kvcalloc(fits.max_ranges, sizeof(*buf->ranges), GFP_KERNEL_ACCOUNT);
+	buf->ranges = kvcalloc(fits.max_ranges, sizeof(*buf->ranges), SCHM_GFP_BUF);
 	if (!buf->ranges)
 		return -ENOMEM;
 	ret = schm_ranges_take(&from->source, &fits, buf->ranges);
@@ -173,7 +177,7 @@ static int pages_list(struct schm_buf *buf)
 {
 	u64 i, j, n = 0;
 
-	buf->pages = kvmalloc_array(buf->nr, sizeof(*buf->pages), GFP_KERNEL_ACCOUNT);
+	buf->pages = kvmalloc_array(buf->nr, sizeof(*buf->pages), SCHM_GFP_BUF);
 	if (!buf->pages)
 		return -ENOMEM;
 	for (i = 0; i < buf->nr_ranges; i++) {
@@ -268,7 +272,7 @@ int schm_buf_table(const struct schm_buf *buf, struct sg_table *table)
 	unsigned int i;
 	int ret;
 
-	ret = sg_alloc_table(table, buf->nr_ranges, GFP_KERNEL_ACCOUNT);
+	ret = sg_alloc_table(table, buf->nr_ranges, SCHM_GFP_BUF);
 	if (ret)
 		return ret;
 	for_each_sgtable_sg(table, sg, i)
@@ -318,7 +322,8 @@ int schm_buf_mmap(struct schm_buf *buf, struct vm_area_struct *vma, u64 first)
 {
 	int ret;
 
-	if (!(vma->vm_flags & VM_SHARED))
+	/* without MAY: not of a descriptor that is open for reading only */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;

@@ -7,6 +7,7 @@
 #ifndef SCHM_BUF_H
 #define SCHM_BUF_H
 
+#include <linux/gfp.h>
 #include <linux/kref.h>
 #include <linux/mm_types.h>
 #include <linux/scatterlist.h>
@@ -14,6 +15,12 @@
 #include "range.h"
 
 struct schm_account;
+
+/*
+ * For what grows with a buffer: no memory is an answer, as it is for the pages, never
+ * a reason to kill anybody.
+ */
+#define SCHM_GFP_BUF	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 struct schm_buf {
 	struct kref		ref;

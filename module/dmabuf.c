@@ -38,7 +38,11 @@ static int dmabuf_attach(struct dma_buf *dma_buf, struct dma_buf_attachment *at)
 	imp = kzalloc(sizeof(*imp), GFP_KERNEL_ACCOUNT);
 	if (!imp)
 		return -ENOMEM;
-	ret = schm_buf_table(d->buf, &imp->table);
+	/* in segments such as this device can have */
+	ret = sg_alloc_table_from_pages_segment(&imp->table, d->buf->pages, d->buf->nr, 0,
+						d->buf->nr << PAGE_SHIFT,
+						dma_get_max_seg_size(at->dev),
+						SCHM_GFP_BUF);
 	if (ret) {
 		kfree(imp);
 		return ret;

@@ -388,7 +388,7 @@ struct scheme_range *schm_owner_ranges(struct schm_owner *owner, u64 offset, u32
 	} else {
 		*nr = owned_nr_ranges(owned);
 		max = min(max, *nr);
-		ranges = kvcalloc(max, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+		ranges = kvcalloc(max, sizeof(*ranges), SCHM_GFP_BUF);
 		if (ranges)
 			owned_copy_ranges(owned, ranges, max);
 		else

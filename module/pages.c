@@ -118,14 +118,18 @@ static int zone_take(struct zone *zone, u64 nr, u64 end, u64 *first)
 	return -ENOMEM;
 }
 
-/* The page allocator's blocks are too small for it: empty a part of memory. */
+/*
+ * The page allocator's blocks are too small for it: empty a part of memory. Not of
+ * ZONE_MOVABLE, which comes behind the kernel's zones: what is there must be movable,
+ * and who pins it for long would try for ever to have it moved first.
+ */
 static int span_take(const struct schm_pages *p, u64 nr, u64 *first)
 {
 	struct zone *zone;
 	int nid, i, ret;
 
 	for_each_online_node(nid) {
-		for (i = MAX_NR_ZONES - 1; i >= 0; i--) {
+		for (i = gfp_zone(GFP_KERNEL); i >= 0; i--) {
 			zone = &NODE_DATA(nid)->node_zones[i];
 			if (!populated_zone(zone))
 				continue;

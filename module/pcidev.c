@@ -5,6 +5,8 @@
 #include <linux/iommu.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/redox_scheme_memory.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "owner.h"
@@ -20,6 +22,26 @@ static DEFINE_MUTEX(devices_lock);
 static LIST_HEAD(devices);			/* devices_lock */
 
 /*
+ * Nobody reads the function's registers meanwhile, nor those of the bridge whose bus
+ * may be what is reset. Whoever has the bridge already may wait for our device lock,
+ * so that we must not wait for the bridge.
+ */
+static void pcidev_reset_locked(struct pci_dev *pdev)
+{
+	struct pci_dev *bridge = pci_upstream_bridge(pdev);
+	bool got;
+
+	device_lock_assert(&pdev->dev);
+	got = bridge && pci_cfg_access_trylock(bridge);
+	pci_cfg_access_lock(pdev);
+	/* not every function can be */
+	pci_reset_function_locked(pdev);
+	pci_cfg_access_unlock(pdev);
+	if (got)
+		pci_cfg_access_unlock(bridge);
+}
+
+/*
  * After this nothing reaches the buffers: first the function is no bus master, then
  * what it has begun is over, then it has forgotten, and only then has it lost the
  * addresses.
@@ -32,8 +54,7 @@ static void pcidev_stop_locked(struct schm_pcidev *d)
 	if (pci_device_is_present(d->pdev)) {
 		pci_clear_master(d->pdev);
 		pci_wait_for_pending_transaction(d->pdev);
-		/* not every function can be; its device lock is held */
-		pci_reset_function_locked(d->pdev);
+		pcidev_reset_locked(d->pdev);
 	}
 	schm_owner_revoke(d->owner);
 	d->owner->pcidev = NULL;
@@ -56,7 +77,7 @@ static int pcidev_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 	}
 	/* a range is a segment, however long */
-	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
+	dma_set_max_seg_size(&pdev->dev, SCHEME_PHYS_SIZE_MAX);
 	d->pdev = pdev;
 	pci_set_drvdata(pdev, d);
 	mutex_lock(&devices_lock);
@@ -73,6 +94,9 @@ static void pcidev_remove(struct pci_dev *pdev)
 	list_del(&d->node);
 	pcidev_stop_locked(d);
 	mutex_unlock(&devices_lock);
+	/* as the PCI core sets them, for the next driver */
+	dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
+	dma_set_max_seg_size(&pdev->dev, SZ_64K);
 	pci_disable_device(pdev);
 	kfree(d);
 }

@@ -70,6 +70,25 @@ static void owned_unmap_locked(struct schm_owner *owner, struct schm_owned *owne
 	owned->mapped = false;
 }
 
+/*
+ * The API for DMA knows one limit for all of a device's addresses: that of a buffer
+ * stands while it is mapped. Beside an IOMMU its memory has been chosen by it.
+ */
+static int table_map_locked(struct schm_owner *owner, struct sg_table *table,
+			    unsigned int addr_bits)
+{
+	bool fewer = owner->translated && addr_bits < owner->addr_bits;
+	int ret;
+
+	lockdep_assert_held(&owner->lock);
+	if (fewer && dma_set_mask(owner->dev, DMA_BIT_MASK(addr_bits)))
+		return -ENOMEM;
+	ret = dma_map_sgtable(owner->dev, table, DMA_BIDIRECTIONAL, 0);
+	if (fewer && dma_set_mask(owner->dev, DMA_BIT_MASK(owner->addr_bits)))
+		WARN_ON_ONCE(1);
+	return ret;
+}
+
 static int owned_map_locked(struct schm_owner *owner, struct schm_owned *owned,
 			    const struct scheme_physalloc *arg, unsigned int addr_bits)
 {
@@ -79,7 +98,7 @@ static int owned_map_locked(struct schm_owner *owner, struct schm_owned *owned,
 	ret = schm_buf_table(owned->buf, &owned->table);
 	if (ret)
 		return ret;
-	ret = dma_map_sgtable(owner->dev, &owned->table, DMA_BIDIRECTIONAL, 0);
+	ret = table_map_locked(owner, &owned->table, addr_bits);
 	if (ret) {
 		sg_free_table(&owned->table);
 		return ret == -EINVAL || ret == -EIO ? -ENOMEM : ret;

@@ -137,7 +137,7 @@ static int pcidev_bind_locked(struct schm_pcidev *d, struct schm_owner *owner,
 
 	lockdep_assert_held(&devices_lock);
 	if (d->owner)
-		return -EBUSY;
+		return d->owner == owner ? -EALREADY : -EBUSY;
 	/* what is plugged in from outside gets copies */
 	if (d->pdev->untrusted)
 		return -EOPNOTSUPP;

@@ -87,7 +87,8 @@ vm_command() {
 	[ ${#tests[@]} = 0 ] || what=part
 	rm -rf "$sticks"
 	selftests/vm/sticks.sh "$sticks" || return
-	vm=(selftests/vm/run.sh --kernel "$1" --leaks --timeout 1800 --out "$BUILD/vm/$what-$1"
+	vm=(selftests/vm/run.sh --kernel "$1" --leaks --hardware --timeout 1800
+		--out "$BUILD/vm/$what-$1"
 		--usb "$sticks/stick0.img" --usb "$sticks/stick1.img"
 		--program mdir --program mcopy --program mdel --program flock --program bash
 		--program stat --program diff --program cmp --program tar --program find

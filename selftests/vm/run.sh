@@ -10,6 +10,7 @@
 #   --have-module NAME the same, if the kernel has it as a module; may be repeated
 #   --timeout SECONDS  for the whole run (900)      --test-timeout SECONDS  for one test (120)
 #   --mem SIZE         memory of the VM (1G, 3G)    --append ARGS           to the kernel's command line
+#   --hardware         devices that do DMA, an IOMMU, memory above 4 GiB: see README.md
 #   --qemu ARGS        more arguments for QEMU      --out DIR               logs and files of the run
 #   --busy             this machine does other things: everything may take twice as long
 #   --brief            leave out tests that say 'programs': of programs more than of the module
@@ -24,7 +25,7 @@ here=$(dirname "$(readlink -f "$0")")
 kernel='' mode=tests script='' timeout=900 test_timeout=120 mem='' append='' out=''
 stage=$BUILD/stage ko='' sticks=() programs=() modules=() extra=() qemu_args=() tests=()
 command_line=("$@")
-leaks='' slow=1 brief=''
+leaks='' slow=1 brief='' hardware=()
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -42,6 +43,7 @@ while [ $# -gt 0 ]; do
 	--leaks) leaks=1; set -- "$1" "$@" ;;
 	--busy) slow=2; set -- "$1" "$@" ;;
 	--brief) brief=1; set -- "$1" "$@" ;;
+	--hardware) hardware=(1); set -- "$1" "$@" ;;
 	--qemu) read -ra words <<<"$2"; qemu_args+=("${words[@]}") ;;
 	--out) out=$2 ;;
 	--stage) stage=$2 ;;
@@ -54,9 +56,21 @@ done
 [ "$kernel" ] || die "which kernel? --kernel 6.1, 6.12, 7.3 or debug"
 # Under its checkers everything takes longer and needs more memory; kmemleak finds leaks.
 if [ "$kernel" = debug ]; then
-	slow=$((slow * 4)) mem=${mem:-3G} leaks=''
+	slow=$((slow * 4)) leaks=''
 	append+=' kmemleak=on'
 fi
+# One edu reaches 28 address bits, the other 32. The IOMMU stands aside until a test wants it. Where
+# it remaps interrupts, a timer that a busy machine makes late would be the kernel's end.
+if [ ${#hardware[@]} -gt 0 ]; then
+	# shellcheck disable=SC2054 # commas belong to QEMU's options
+	hardware=(-machine q35,kernel-irqchip=split -device intel-iommu,caching-mode=on
+		-device edu,addr=10,dma_mask=0xfffffff -device edu,addr=11,dma_mask=0xffffffff)
+	mem=${mem:-6G} append+=' intel_iommu=on iommu=pt no_timer_check'
+	extra+=(vgem udmabuf vivid vfio-pci vfio_iommu_type1)
+	# one camera, which takes nothing but memory for DMA
+	append+=' vivid.n_devs=1 vivid.node_types=1 vivid.allocators=1 vivid.no_error_inj=1'
+fi
+if [ "$kernel" = debug ]; then mem=${mem:-3G}; fi
 timeout=$((timeout * slow))
 [ ! "$leaks" ] || append+=' slub_debug=U,kmalloc-*'
 need qemu-system-x86_64
@@ -122,7 +136,8 @@ usb_disks() {
 }
 
 boot() {
-	local qemu disks
+	local qemu disks output="file,id=output,path=$out/output.log"
+	[ $mode != shell ] || output="stdio,id=output,signal=off,logfile=$out/output.log"
 	read -ra qemu <<<"qemu-system-x86_64 $(accelerator)"
 	readarray -t disks < <(usb_disks | sed 's/ /\n/')
 	mkfifo "$out/control.in" "$out/control.out" "$out/monitor.in" "$out/monitor.out"
@@ -133,18 +148,22 @@ boot() {
 		-kernel "$VMLINUX" -initrd "$out/initramfs"
 		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 slab_nomerge random.trust_cpu=on usb-storage.delay_use=0$append"
 		-serial "file:$console"
-		-chardev "stdio,id=output,signal=off,logfile=$out/output.log" -serial chardev:output
+		-chardev "$output" -serial chardev:output
 		-serial "file:$out/verdict"
 		-chardev "pipe,id=control,path=$out/control" -serial chardev:control
 		-chardev "pipe,id=monitor,path=$out/monitor" -mon chardev=monitor,mode=control)
-	qemu+=("${disks[@]}" "${qemu_args[@]}")
+	qemu+=("${hardware[@]}" "${disks[@]}" "${qemu_args[@]}")
 	printf '%q ' "${qemu[@]}" >"$out/qemu.cmd"
 	if [ $mode = shell ]; then
 		"${qemu[@]}" || status=$?
 	else
-		timeout -k 5 "$timeout" "${qemu[@]}" </dev/null &
+		# QEMU's own words apart from the tests': judge reads them
+		: >"$out/output.log"
+		timeout -k 5 "$timeout" "${qemu[@]}" </dev/null >"$out/qemu.log" 2>&1 &
 		vm=$!
+		tail -n +1 -f --pid=$vm "$out/output.log" &
 		wait $vm || status=$?
+		wait $! || true
 	fi
 	kill $host 2>/dev/null || true
 }
@@ -154,13 +173,18 @@ judge() {
 	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
 		problem "no end after $timeout s"
 	elif [ "$status" != 0 ]; then
-		problem "QEMU exits with $status"
+		problem "QEMU exits with $status: $(tail -n 1 "$out/qemu.log" 2>/dev/null)"
 	elif [ ! -s "$out/verdict" ]; then
 		problem "the VM ended without a verdict"
 	fi
 	if grep -aE -f "$here/badlog" "$console" | grep -avE -f "$here/goodlog" >"$out/badlines"; then
 		problem "the kernel's log has bad lines:"
 		head -20 "$out/badlines" | tr -d '\r' | sed 's/^/#   /'
+	fi
+	# An edu does not fail; it reaches other memory than it was told to.
+	if grep -qas 'EDU: clamping DMA' "$out/qemu.log"; then
+		problem "a device was given addresses above its mask:"
+		grep -as 'EDU: clamping DMA' "$out/qemu.log" | head | sed 's/^/#   /'
 	fi
 	grep -qa 'vm: user space is up' "$console" || problem "the VM did not reach user space"
 }

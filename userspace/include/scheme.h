@@ -425,8 +425,8 @@ ssize_t scheme_getdents(int fd, uint64_t offset, void *buf, size_t len);
 int64_t scheme_fcntl(int fd, uint32_t cmd, uint64_t arg);
 /*
  * Make sqe a command on fd: SCHEME_IOC_OPENAT, _DUP, _CALL or _REQUEST with its
- * struct, which must stay until the completion. The sqe's user_data is the
- * caller's to set.
+ * struct, or one of the memory scheme's; the struct must stay until the
+ * completion. The sqe's user_data is the caller's to set.
  */
 void scheme_prep_command(struct io_uring_sqe *sqe, int fd, uint32_t cmd,
 			 void *arg);

@@ -10,6 +10,7 @@
  *   client	the other side			url	names of files
  *   event	event queues
  *   request	the client's operations on files and directories
+ *   memory	buffers of the memory scheme
  *
  * Threads. One thread at a time serves a queue: it alone takes submission
  * entries and writes a request's fields. Any thread may answer: the request's

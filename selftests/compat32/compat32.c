@@ -172,6 +172,7 @@ static void run(void)
 
 	test("S4_open_of_the_control_node", control >= 0, control);
 	test_query(control);
+	test_memory();
 	scheme = create(control);
 	test_queue(scheme);
 	sys(__NR_pipe, ready);

@@ -88,5 +88,7 @@ void serve(int scheme, int ready);
 void test_requests(int root);		/* requests.c */
 void test_files(int file);		/* files.c */
 void test_events(int file);		/* events.c */
+/* The memory scheme, which needs no provider: memory.c */
+void test_memory(void);
 
 #endif /* SELFTESTS_COMPAT32_H */

@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <linux/redox_scheme_memory.h>
+
 #include "../harness.h"
 
 #define NAME	"test-abi"
@@ -51,6 +53,25 @@ TEST(S4_structs_have_their_sizes)
 	EXPECT_SIZE(struct scheme_times, 24);
 	EXPECT_SIZE(struct scheme_paths, 8);
 	EXPECT_SIZE(struct scheme_dirent, 24);
+}
+
+TEST(S4_structs_of_the_memory_scheme_have_their_sizes)
+{
+	EXPECT_SIZE(struct scheme_range, 16);
+	EXPECT_SIZE(struct scheme_physalloc, 80);
+	EXPECT_AT(struct scheme_physalloc, flags, 16);
+	EXPECT_AT(struct scheme_physalloc, ranges, 24);
+	EXPECT_AT(struct scheme_physalloc, nr_ranges, 36);
+	EXPECT_AT(struct scheme_physalloc, offset, 40);
+	EXPECT_AT(struct scheme_physalloc, addr, 48);
+	EXPECT_AT(struct scheme_physalloc, cache, 56);
+	EXPECT_AT(struct scheme_physalloc, reserved, 64);
+	EXPECT_SIZE(struct scheme_physfree, 16);
+	EXPECT_SIZE(struct scheme_ranges, 24);
+	EXPECT_SIZE(struct scheme_virttophys, 24);
+	EXPECT_SIZE(struct scheme_memory_sync, 24);
+	EXPECT_SIZE(struct scheme_export, 16);
+	EXPECT_SIZE(struct scheme_bind, 64);
 }
 
 TEST(S4_ring_entries_have_their_fields_in_place)
@@ -254,7 +275,8 @@ TEST_F(control, S4_query_tells_abi_and_features)
 {
 	const __u64 known = SCHEME_F_URING_ENTER | SCHEME_F_URING_CANCEL |
 			    SCHEME_F_BUSY_POLL | SCHEME_F_EVENTS |
-			    SCHEME_F_SCHEMEFS | SCHEME_F_REQUEST;
+			    SCHEME_F_SCHEMEFS | SCHEME_F_REQUEST |
+			    SCHEME_F_MEMORY | SCHEME_F_MEMORY_FIXED;
 
 	EXPECT_EQ(SCHEME_ABI, self->query.abi);
 	EXPECT_EQ(SCHEME_NAME_MAX, self->query.name_max);
@@ -264,6 +286,7 @@ TEST_F(control, S4_query_tells_abi_and_features)
 	EXPECT_NE(0, self->query.features & SCHEME_F_EVENTS);
 	EXPECT_NE(0, self->query.features & SCHEME_F_SCHEMEFS);
 	EXPECT_NE(0, self->query.features & SCHEME_F_REQUEST);
+	EXPECT_NE(0, self->query.features & SCHEME_F_MEMORY);
 }
 
 TEST_F(control, S4_query_tells_limits)

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include "fragment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <liburing.h>
+
+#define PAGE		4096UL
+/* What one ring can register. */
+#define PINS_A_RING	16384U
+#define RINGS_MAX	64
+
+/* A number of kB after its name in a file of such lines, or a number alone. */
+static uint64_t kib_in(const char *path, const char *name)
+{
+	unsigned long long kib = 0;
+	char line[128];
+	FILE *f = fopen(path, "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)))
+			sscanf(line + strlen(name), "%llu", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* What can be taken without the kernel looking for a victim. */
+static size_t can_take(uint64_t *untouched)
+{
+	uint64_t kib = kib_in("/proc/meminfo", "MemFree:");
+	uint64_t spare = 32768 + 2 * kib_in("/proc/sys/vm/min_free_kbytes", "");
+
+	if (kib <= spare)
+		return 0;
+	*untouched = spare << 10;
+	return (kib - spare) << 10;
+}
+
+/* ---- which pages ---------------------------------------------------------------- */
+
+/* By physical address; a byte for each block, grown as they come. */
+struct blocks {
+	uint8_t	*seen;
+	size_t	nr;
+};
+
+/* The first page of its block? */
+static bool block_is_new(struct blocks *b, size_t nr)
+{
+	if (nr >= b->nr) {
+		size_t want = nr + 4096;
+		uint8_t *seen = realloc(b->seen, want);
+
+		if (!seen)
+			return false;
+		memset(seen + b->nr, 0, want - b->nr);
+		*b = (struct blocks){ seen, want };
+	}
+	if (b->seen[nr])
+		return false;
+	b->seen[nr] = 1;
+	return true;
+}
+
+#define PRESENT	(1ULL << 63)
+#define FRAME	((1ULL << 55) - 1)
+
+/* Pages of mem, one a block, as pieces of a page; how many, or -errno. */
+static ssize_t choose(uint8_t *mem, size_t size, size_t block, struct iovec *pins)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	struct blocks blocks = { 0 };
+	uint64_t entry[512];
+	size_t nr = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (size_t at = 0; at < size; at += sizeof(entry) / 8 * PAGE) {
+		ssize_t got = pread(fd, entry, sizeof(entry),
+				    (off_t)(((uintptr_t)mem + at) / PAGE * 8));
+
+		for (ssize_t i = 0; i < got / 8 && at + i * PAGE < size; i++)
+			if (entry[i] & PRESENT &&
+			    block_is_new(&blocks, (entry[i] & FRAME) * PAGE / block))
+				pins[nr++] = (struct iovec){ mem + at + i * PAGE, PAGE };
+	}
+	close(fd);
+	free(blocks.seen);
+	return nr ? (ssize_t)nr : -EPERM;
+}
+
+/* ---- pins ------------------------------------------------------------------------ */
+
+static int pin(struct fragment *f, const struct iovec *pins, size_t nr)
+{
+	int ret = 0;
+
+	for (; !ret && nr && f->nr_rings < RINGS_MAX; f->nr_rings++) {
+		unsigned int some = nr < PINS_A_RING ? nr : PINS_A_RING;
+
+		ret = io_uring_queue_init(1, &f->rings[f->nr_rings], 0);
+		if (ret)
+			return ret;
+		ret = io_uring_register_buffers(&f->rings[f->nr_rings], pins, some);
+		f->pinned += ret ? 0 : some;
+		pins += some;
+		nr -= some;
+	}
+	return ret;
+}
+
+int fragment_begin(struct fragment *f, size_t block)
+{
+	struct iovec *pins = NULL;
+	uint8_t *mem;
+	ssize_t nr;
+	size_t size;
+	int ret;
+
+	memset(f, 0, sizeof(*f));
+	size = can_take(&f->untouched);
+	if (!size)
+		return -ENOMEM;
+	mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mem == MAP_FAILED)
+		return -errno;
+	madvise(mem, size, MADV_NOHUGEPAGE);
+	/* pages of one block need not be together: at most every one is a new block's */
+	pins = mmap(NULL, size / PAGE * sizeof(*pins), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	f->rings = calloc(RINGS_MAX, sizeof(*f->rings));
+	ret = -ENOMEM;
+	if (pins == MAP_FAILED || !f->rings)
+		goto out;
+	for (size_t at = 0; at < size; at += PAGE)
+		mem[at] = 1;
+	nr = choose(mem, size, block, pins);
+	ret = nr < 0 ? (int)nr : pin(f, pins, nr);
+out:
+	if (pins != MAP_FAILED)
+		munmap(pins, size / PAGE * sizeof(*pins));
+	munmap(mem, size);
+	if (ret)
+		fragment_end(f);
+	return ret;
+}
+
+void fragment_end(struct fragment *f)
+{
+	while (f->nr_rings)
+		io_uring_queue_exit(&f->rings[--f->nr_rings]);
+	free(f->rings);
+	f->rings = NULL;
+}

@@ -480,25 +480,29 @@ static void segment_sync(struct device *dev, dma_addr_t addr, size_t len, u32 fl
 		dma_sync_single_for_device(dev, addr, len, dir);
 }
 
+/*
+ * A segment of the device may be several ranges of memory behind an IOMMU, and one
+ * call takes what is contiguous for both.
+ */
 static void owned_sync_locked(struct schm_owner *owner, struct schm_owned *owned,
 			      u64 at, u64 len, u32 flags)
 {
+	const struct schm_range *range = owned->buf->ranges;
+	u64 range_end = range->nr << PAGE_SHIFT, begin = 0, end = at + len, to;
 	struct scatterlist *sg;
 	unsigned int i;
-	u64 part;
 
 	lockdep_assert_held(&owner->lock);
 	for_each_sgtable_dma_sg(&owned->table, sg, i) {
-		if (!len)
-			return;
-		if (at >= sg_dma_len(sg)) {
-			at -= sg_dma_len(sg);
-			continue;
+		while (at < end && at < begin + sg_dma_len(sg)) {
+			while (at >= range_end)
+				range_end += (++range)->nr << PAGE_SHIFT;
+			to = min3(end, begin + sg_dma_len(sg), range_end);
+			segment_sync(owner->dev, sg_dma_address(sg) + (at - begin), to - at,
+				     flags);
+			at = to;
 		}
-		part = min_t(u64, len, sg_dma_len(sg) - at);
-		segment_sync(owner->dev, sg_dma_address(sg) + at, part, flags);
-		len -= part;
-		at = 0;
+		begin += sg_dma_len(sg);
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
+#include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -60,12 +61,29 @@ static bool table_fits(struct sg_table *table, const struct scheme_physalloc *ar
 	return true;
 }
 
+/*
+ * By default an IOMMU may remember an address for some time after the kernel has
+ * unmapped it, and our memory may be free before: have it forgotten now.
+ */
+static void owner_flush_locked(struct schm_owner *owner)
+{
+	struct iommu_domain *domain;
+
+	lockdep_assert_held(&owner->lock);
+	if (!owner->translated)
+		return;
+	domain = iommu_get_domain_for_dev(owner->dev);
+	if (domain && domain->type == IOMMU_DOMAIN_DMA_FQ)
+		iommu_flush_iotlb_all(domain);
+}
+
 static void owned_unmap_locked(struct schm_owner *owner, struct schm_owned *owned)
 {
 	lockdep_assert_held(&owner->lock);
 	if (!owned->mapped)
 		return;
 	dma_unmap_sgtable(owner->dev, &owned->table, DMA_BIDIRECTIONAL, 0);
+	owner_flush_locked(owner);
 	sg_free_table(&owned->table);
 	owned->mapped = false;
 }

@@ -101,7 +101,7 @@ static int table_map_locked(struct schm_owner *owner, struct sg_table *table,
 	lockdep_assert_held(&owner->lock);
 	if (fewer && dma_set_mask(owner->dev, DMA_BIT_MASK(addr_bits)))
 		return -ENOMEM;
-	ret = dma_map_sgtable(owner->dev, table, DMA_BIDIRECTIONAL, 0);
+	ret = dma_map_sgtable(owner->dev, table, DMA_BIDIRECTIONAL, DMA_ATTR_NO_WARN);
 	if (fewer && dma_set_mask(owner->dev, DMA_BIT_MASK(owner->addr_bits)))
 		WARN_ON_ONCE(1);
 	return ret;

@@ -260,7 +260,7 @@ static int plan_make(struct schm_owner *owner, const struct scheme_physalloc *ar
 		ret = -ENODEV;
 	} else if (owner->dev && owner->translated) {
 		want->min = 1;
-		want->flags &= ~SCHEME_PHYS_PARTIAL_ALLOC;
+		want->flags &= ~(SCHEME_PHYS_PARTIAL_ALLOC | SCHEME_PHYS_STRATEGY);
 		want->flags |= SCHEME_PHYS_LIST;
 		want->max_ranges = SCHEME_PHYS_RANGES_MAX;
 		plan->memory_bits = 64;

@@ -93,8 +93,7 @@ static bool span_may_be_emptied(const struct zone *zone, u64 first, u64 nr)
 
 	for (pfn = first; pfn < first + nr; pfn++) {
 		page = pfn_to_online_page(pfn);
-		if (!page || page_zone(page) != zone || PageReserved(page) ||
-		    PageCompound(page))
+		if (!page || page_zone(page) != zone || PageReserved(page))
 			return false;
 	}
 	return true;

@@ -8,6 +8,7 @@
 #include <linux/redox_scheme_memory.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/swiotlb.h>
 
 #include "owner.h"
 
@@ -17,7 +18,10 @@ struct schm_pcidev {
 	struct schm_owner	*owner;		/* devices_lock; NULL: FREE */
 };
 
-/* Who has which function. The function's device lock may be held outside. */
+/*
+ * Who has which function. The function's device lock may be held outside; under it
+ * alone a function that has an owner loses it.
+ */
 static DEFINE_MUTEX(devices_lock);
 static LIST_HEAD(devices);			/* devices_lock */
 
@@ -46,19 +50,20 @@ static void pcidev_reset_locked(struct pci_dev *pdev)
  * what it has begun is over, then it has forgotten, and only then has it lost the
  * addresses.
  */
-static void pcidev_stop_locked(struct schm_pcidev *d)
+static void pcidev_stop(struct schm_pcidev *d, struct schm_owner *owner)
 {
-	lockdep_assert_held(&devices_lock);
-	if (!d->owner)
-		return;
+	/* so that nobody else stops it, and the owner waits for us before it ends */
+	device_lock_assert(&d->pdev->dev);
 	if (pci_device_is_present(d->pdev)) {
 		pci_clear_master(d->pdev);
 		pci_wait_for_pending_transaction(d->pdev);
 		pcidev_reset_locked(d->pdev);
 	}
-	schm_owner_revoke(d->owner);
-	d->owner->pcidev = NULL;
+	mutex_lock(&devices_lock);
+	schm_owner_revoke(owner);
+	owner->pcidev = NULL;
 	d->owner = NULL;
+	mutex_unlock(&devices_lock);
 }
 
 /* ---- driver -------------------------------------------------------------- */
@@ -89,11 +94,14 @@ static int pcidev_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 static void pcidev_remove(struct pci_dev *pdev)
 {
 	struct schm_pcidev *d = pci_get_drvdata(pdev);
+	struct schm_owner *owner;
 
 	mutex_lock(&devices_lock);
 	list_del(&d->node);
-	pcidev_stop_locked(d);
+	owner = d->owner;
 	mutex_unlock(&devices_lock);
+	if (owner)
+		pcidev_stop(d, owner);
 	/* as the PCI core sets them, for the next driver */
 	dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
 	dma_set_max_seg_size(&pdev->dev, SZ_64K);
@@ -101,7 +109,7 @@ static void pcidev_remove(struct pci_dev *pdev)
 	kfree(d);
 }
 
-/* It takes nothing by itself: only what driver_override sends. */
+/* It takes nothing by itself: only what driver_override, or new_id, sends. */
 static struct pci_driver pcidev_driver = {
 	.name	= KBUILD_MODNAME,
 	.probe	= pcidev_probe,
@@ -125,7 +133,20 @@ static bool is_translated(struct device *dev)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 
-	return domain && domain->type != IOMMU_DOMAIN_IDENTITY;
+	return domain && (domain->type & __IOMMU_DOMAIN_DMA_API);
+}
+
+/* Would the kernel copy for it? */
+static bool is_bounced(struct pci_dev *pdev, bool translated)
+{
+	return pdev->untrusted || (!translated && is_swiotlb_force_bounce(&pdev->dev));
+}
+
+/* Not more than a bridge above it lets through. */
+static unsigned int addr_bits_of(struct device *dev, unsigned int bits)
+{
+	return dev->bus_dma_limit ? min_t(unsigned int, bits, fls64(dev->bus_dma_limit + 1) - 1) :
+				    bits;
 }
 
 static int pcidev_bind_locked(struct schm_pcidev *d, struct schm_owner *owner,
@@ -138,12 +159,11 @@ static int pcidev_bind_locked(struct schm_pcidev *d, struct schm_owner *owner,
 	lockdep_assert_held(&devices_lock);
 	if (d->owner)
 		return d->owner == owner ? -EALREADY : -EBUSY;
-	/* what is plugged in from outside gets copies */
-	if (d->pdev->untrusted)
+	if (is_bounced(d->pdev, translated))
 		return -EOPNOTSUPP;
 	if (dma_set_mask_and_coherent(dev, DMA_BIT_MASK(arg->addr_bits)))
 		return -EIO;
-	ret = schm_owner_bound(owner, dev, arg->addr_bits, translated);
+	ret = schm_owner_bound(owner, dev, addr_bits_of(dev, arg->addr_bits), translated);
 	if (ret)
 		return ret;
 	d->owner = owner;
@@ -180,6 +200,7 @@ int schm_pcidev_bind(struct schm_owner *owner, struct scheme_bind *arg)
 void schm_pcidev_unbind(struct schm_owner *owner)
 {
 	struct pci_dev *pdev = NULL;
+	struct schm_pcidev *d;
 
 	mutex_lock(&devices_lock);
 	if (owner->pcidev)
@@ -189,9 +210,10 @@ void schm_pcidev_unbind(struct schm_owner *owner)
 		return;
 	device_lock(&pdev->dev);
 	mutex_lock(&devices_lock);
-	if (owner->pcidev)
-		pcidev_stop_locked(owner->pcidev);
+	d = owner->pcidev;
 	mutex_unlock(&devices_lock);
+	if (d)
+		pcidev_stop(d, owner);
 	device_unlock(&pdev->dev);
 	pci_dev_put(pdev);
 }

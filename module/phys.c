@@ -198,7 +198,8 @@ static struct schm_buf *mapped_buf(struct file *file, u64 virt, u64 *pos, u64 *l
 	if (mmap_read_lock_killable(mm))
 		return NULL;
 	vma = find_vma(mm, virt);
-	if (vma && vma->vm_start <= virt && vma->vm_file == file) {
+	if (vma && vma->vm_start <= virt && virt < vma->vm_end &&
+	    vma->vm_file == file) {
 		buf = schm_buf_get(vma->vm_private_data);
 		*pos = ((u64)vma->vm_pgoff << PAGE_SHIFT) + virt - vma->vm_start;
 		*len = vma->vm_end - virt;

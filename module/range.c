@@ -120,20 +120,26 @@ static u64 fit(u64 left, u64 size, u64 min)
 	return min(size, left - min);
 }
 
-/* The greatest range that there is, but for what the rest needs. */
+/*
+ * The greatest range that there is, but for what the rest needs. There is none of size
+ * any more: a greater one than the last would have been found before it.
+ */
 static int take_greatest_piece(struct schm_source_of_pages *src, u64 left, u64 min,
-			       u64 least, struct schm_range *range)
+			       u64 least, u64 *size, struct schm_range *range)
 {
 	u64 nr;
 	int ret;
 
-	range->nr = left;
-	ret = src->take(src, left, true, &range->first);
-	if (ret != -ENOMEM || left < 2 * min || least == left)
-		return ret;
-	ret = take_greatest(src, left, least, range);
+	if (left < *size || left < 2 * min || least == left) {
+		range->nr = left;
+		ret = src->take(src, left, true, &range->first);
+		if (ret != -ENOMEM || left < 2 * min || least == left)
+			return ret;
+	}
+	ret = take_greatest(src, min(left, *size), least, range);
 	if (ret)
 		return ret;
+	*size = range->nr + 1;
 	nr = fit(left, range->nr, min);
 	if (nr < range->nr)
 		src->give(src, range->first + nr, range->nr - nr);
@@ -161,7 +167,7 @@ static int take_piece(struct schm_source_of_pages *src, const struct schm_want *
 {
 	switch (want->flags & SCHEME_PHYS_STRATEGY) {
 	case SCHEME_PHYS_GREATEST_RANGE:
-		return take_greatest_piece(src, left, want->min, least, range);
+		return take_greatest_piece(src, left, want->min, least, size, range);
 	case SCHEME_PHYS_GREEDY:
 		*size = least;
 		fallthrough;
@@ -180,7 +186,7 @@ static void give_all(struct schm_source_of_pages *src, const struct schm_range *
 static int take_list(struct schm_source_of_pages *src, const struct schm_want *want,
 		     struct schm_range *ranges)
 {
-	u64 left = want->nr, size = want->nr, least;
+	u64 left = want->nr, size = want->nr + 1, least;
 	u32 nr = 0;
 	int ret;
 

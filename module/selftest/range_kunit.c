@@ -172,7 +172,7 @@ static void expect_list(struct kunit *test, struct script *s, u32 strategy, u64 
 		.nr = nr, .min = min, .flags = SCHEME_PHYS_LIST | strategy,
 		.max_ranges = max_ranges,
 	};
-	struct schm_range ranges[64] = {};
+	static struct schm_range ranges[64];
 	u64 sum = 0;
 	int i, ret;
 

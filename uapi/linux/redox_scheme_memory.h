@@ -129,9 +129,10 @@ struct scheme_physalloc {
  *
  * Behind an IOMMU the device loses its access at once; without one, have it finished
  * first. The memory itself is there until nobody maps it or uses it as a dma-buf any
- * more.
+ * more; single pages, as long as somebody pins them, but those do not count against
+ * the user's limit then. A list goes as a whole.
  *
- * EINVAL: no such buffer (any more), another size, not its beginning.
+ * Errors: EINVAL no such buffer (any more), another size, not its beginning; EFAULT.
  */
 struct scheme_physfree {
 	__u64	offset;
@@ -183,7 +184,8 @@ struct scheme_virttophys {
  * portable programs call it all the same. An owner that is not bound has nothing to
  * hand over.
  *
- * Errors: EINVAL not within a buffer, or bad flags; ENODEV the device has gone.
+ * Errors: EINVAL not within a buffer, or bad flags; ENODEV the device has gone;
+ * EFAULT.
  */
 struct scheme_memory_sync {
 	__u64	offset;
@@ -207,7 +209,8 @@ struct scheme_memory_sync {
  * the memory, not the owner's right to reach it; other devices map it by
  * themselves.
  *
- * Errors: EINVAL no such buffer, or bad flags; EMFILE; ENOMEM.
+ * Errors: EINVAL no such buffer, or bad flags; EACCES O_RDWR of an owner that is open
+ * for reading only; EMFILE; ENOMEM; EFAULT.
  */
 struct scheme_export {
 	__u64	offset;
@@ -227,13 +230,14 @@ struct scheme_export {
  * becomes a bus master. One owner at a time has it. When the owner ends, the
  * function is stopped (no bus master), reset where it can be, and loses the
  * addresses, before any memory is freed; likewise when the function goes away or
- * gets another driver, after which the owner sees ENODEV.
+ * gets another driver, after which the owner sees ENODEV. What the function knew is
+ * not kept while the machine is suspended.
  *
  * Errors: EPERM no CAP_SYS_RAWIO; EINVAL bad addr_bits or reserved fields, or
  * not a device's address; ENODEV no such function, or of another driver; EBUSY
  * it has an owner; EALREADY the owner is bound or has buffers; EIO the mask is
- * not possible there; EOPNOTSUPP a device from outside ("untrusted"), for which
- * the kernel copies.
+ * not possible there; EOPNOTSUPP the kernel would copy for it: a device from outside
+ * ("untrusted"), or a machine whose memory is encrypted.
  */
 struct scheme_bind {
 	char	device[32];

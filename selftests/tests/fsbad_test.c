@@ -17,7 +17,6 @@
 
 #include <scheme.h>
 
-
 #define NAME	"test-fsbad"
 #define MNT	"/tmp/fsbad_test.mnt"
 #define TOP	MNT "/" NAME
@@ -251,7 +250,6 @@ TEST_F(bad, S18_what_others_wait_behind_has_a_deadline)
 	EXPECT_EQ(-ETIMEDOUT, job_wait(&second));
 }
 
-/* Its line of /proc/mounts, or NULL. */
 /* ---- death ------------------------------------------------------------------ */
 
 TEST_F(bad, S20_death_ends_lookup_readdir_and_rename)

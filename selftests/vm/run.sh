@@ -66,7 +66,7 @@ if [ ${#hardware[@]} -gt 0 ]; then
 	hardware=(-machine q35,kernel-irqchip=split -device intel-iommu,caching-mode=on
 		-device edu,addr=10,dma_mask=0xfffffff -device edu,addr=11,dma_mask=0xffffffff)
 	mem=${mem:-6G} append+=' intel_iommu=on iommu=pt no_timer_check'
-	extra+=(vgem udmabuf vivid vfio-pci vfio_iommu_type1)
+	extra+=(vgem vivid vfio-pci vfio_iommu_type1)
 	# one camera, which takes nothing but memory for DMA
 	append+=' vivid.n_devs=1 vivid.node_types=1 vivid.allocators=1 vivid.no_error_inj=1'
 fi

@@ -69,13 +69,14 @@ int edu_map(struct edu *e)
 	if (fd < 0)
 		return -errno;
 	bar = mmap(NULL, BAR_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	ret = bar == MAP_FAILED ? -errno : 0;
+	if (bar == MAP_FAILED) {
+		ret = -errno;
+	} else {
+		ret = edu_use(e, bar);
+		if (ret)
+			munmap(bar, BAR_BYTES);
+	}
 	close(fd);
-	if (ret)
-		return ret;
-	ret = edu_use(e, bar);
-	if (ret)
-		munmap(bar, BAR_BYTES);
 	return ret;
 }
 

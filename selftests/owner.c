@@ -22,7 +22,9 @@ int owner_open(void)
 {
 	int fd = open(MEMORY_NODE, O_RDWR | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 int owner_bind(int owner, const char *device, unsigned int addr_bits)
@@ -92,7 +94,8 @@ int owner_export(int owner, uint64_t offset)
 
 void *owner_map(int owner, uint64_t offset, uint64_t size)
 {
-	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, owner, offset);
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, owner,
+		    (off_t)offset);
 }
 
 /* ---- buffers -------------------------------------------------------------- */

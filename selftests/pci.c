@@ -178,7 +178,7 @@ int pci_group(const char *address)
 	char group[LINK];
 
 	device_link(address, "iommu_group", group);
-	return group[0] ? atoi(group) : -ENOENT;
+	return group[0] ? (int)strtol(group, NULL, 10) : -ENOENT;
 }
 
 static int group_type(const char *address, char *path, size_t size)

@@ -56,21 +56,22 @@ done
 [ "$kernel" ] || die "which kernel? --kernel 6.1, 6.12, 7.3 or debug"
 # Under its checkers everything takes longer and needs more memory; kmemleak finds leaks.
 if [ "$kernel" = debug ]; then
-	slow=$((slow * 4)) leaks=''
+	slow=$((slow * 4)) mem=${mem:-3G} leaks=''
 	append+=' kmemleak=on'
 fi
-# One edu reaches 28 address bits, the other 32. The IOMMU stands aside until a test wants it. Where
-# it remaps interrupts, a timer that a busy machine makes late would be the kernel's end.
+# One edu reaches 28 address bits, the other 32, and no more than 1 GiB of memory is there. The
+# IOMMU stands aside until a test wants it. Where it remaps interrupts, a timer that a busy machine
+# makes late would be the kernel's end.
 if [ ${#hardware[@]} -gt 0 ]; then
+	mem=${mem:-2G}
 	# shellcheck disable=SC2054 # commas belong to QEMU's options
-	hardware=(-machine q35,kernel-irqchip=split -device intel-iommu,caching-mode=on
+	hardware=(-machine q35,kernel-irqchip=split,max-ram-below-4g=1G -device intel-iommu,caching-mode=on
 		-device edu,addr=10,dma_mask=0xfffffff -device edu,addr=11,dma_mask=0xffffffff)
-	mem=${mem:-6G} append+=' intel_iommu=on iommu=pt no_timer_check'
-	extra+=(vgem udmabuf vivid vfio-pci vfio_iommu_type1)
+	append+=' intel_iommu=on iommu=pt no_timer_check'
+	extra+=(vgem vivid vfio-pci vfio_iommu_type1)
 	# one camera, which takes nothing but memory for DMA
 	append+=' vivid.n_devs=1 vivid.node_types=1 vivid.allocators=1 vivid.no_error_inj=1'
 fi
-if [ "$kernel" = debug ]; then mem=${mem:-3G}; fi
 timeout=$((timeout * slow))
 [ ! "$leaks" ] || append+=' slub_debug=U,kmalloc-*'
 need qemu-system-x86_64

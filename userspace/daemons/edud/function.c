@@ -50,6 +50,7 @@ static int driver_of(const char *address, char name[NAME_BYTES])
 	ssize_t n;
 	int ret = path_of(path, address, "driver");
 
+	*name = 0;
 	if (ret)
 		return ret;
 	n = readlink(path, target, sizeof(target) - 1);
@@ -76,7 +77,7 @@ int function_take(const char *address, bool *taken)
 		ret = put("/sys/bus/pci/drivers_probe", address);
 	if (!ret)
 		ret = driver_of(address, driver);
-	if (!ret && strcmp(driver, DRIVER))
+	if (!ret && strcmp(driver, DRIVER) != 0)
 		ret = -ENODEV;
 	*taken = !ret;
 	return ret;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Buffers of one range: what they are, whose they are, and how they go. */
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 
 #include <scheme_memory.h>
 
@@ -437,6 +438,53 @@ TEST_F(phys, P7_a_freed_name_does_not_come_again)
 		ASSERT_NE(first.offset, next.offset);
 	}
 	EXPECT_EQ(-EINVAL, phys_free(self->fd, &first));
+}
+
+/* ---- where it is --------------------------------------------------------------- */
+
+#define MNT	"/tmp/test-phys"
+
+TEST_F(phys, P1_the_node_is_roots)
+{
+	int control = control_open();
+	struct stat st;
+
+	ASSERT_EQ(0, stat(MEMORY_NODE, &st));
+	EXPECT_EQ(0600 | S_IFCHR, st.st_mode);
+	EXPECT_EQ(0, st.st_uid);
+	/* and its name is nobody else's */
+	EXPECT_EQ(-EEXIST, scheme_fd_begin(control, "memory"));
+	EXPECT_EQ(-ENOENT, scheme_fd_kill(control, "memory"));
+	close(control);
+}
+
+TEST_F(phys, P1_schemefs_has_it_as_a_file)
+{
+	struct scheme_physalloc a = phys_wish(2 * PAGE, 0);
+	struct stat st;
+	char *mem;
+
+	mkdir(MNT, 0755);
+	ASSERT_EQ(0, mount("none", MNT, "schemefs", 0, NULL));
+	EXPECT_EQ(0, stat(MNT "/memory", &st));
+	EXPECT_EQ(0600 | S_IFIFO, st.st_mode);
+	close(self->fd);
+	self->fd = open(MNT "/memory", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(0, ALLOC(&a));
+	mem = phys_map(self->fd, &a);
+	EXPECT_NE(NULL, mem);
+	if (mem) {
+		mem[PAGE] = 'f';
+		EXPECT_EQ(a.addr, phys_pagemap(mem));
+		munmap(mem, a.size);
+	}
+	EXPECT_EQ(0, FREE(a.offset, a.size));
+	close(self->fd);
+	self->fd = -1;
+	EXPECT_EQ(-1, unlink(MNT "/memory"));
+	EXPECT_EQ(0, umount(MNT));
+	rmdir(MNT);
 }
 
 /* ---- libscheme ------------------------------------------------------------------- */

@@ -48,6 +48,20 @@ FIXTURE_TEARDOWN(phys)
 	COMMAND(SCHEME_IOC_PHYSFREE,					\
 		(&(struct scheme_physfree){ (offset_), (size_) }))
 
+/* So much that it is seen, though each CPU keeps some tens of MiB of freed pages. */
+#define MUCH	MIB(256)
+
+/* Free memory is less by MUCH than it was, or as much as it was; roughly. */
+static inline bool memory_is_taken(uint64_t before)
+{
+	return meminfo("MemFree") < before - MUCH * 3 / 4;
+}
+
+static inline bool memory_is_back(uint64_t before)
+{
+	return wait_until(meminfo("MemFree") > before - MUCH / 2);
+}
+
 /* mmap(2) that returns -errno. */
 static inline long map_at(int fd, size_t size, int prot, int flags, uint64_t offset)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Buffers of one range: what they are, whose they are, and how they go. */
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 
 #include <scheme_memory.h>
 
@@ -332,14 +333,6 @@ TEST_F(phys, P8_an_owner_can_be_sent_to_others)
 
 /* ---- how they go ----------------------------------------------------------------- */
 
-#define MUCH	MIB(64)
-
-/* Memory is given back: nearly all of it is free again. */
-static bool comes_back(uint64_t before)
-{
-	return wait_until(meminfo("MemFree") + MUCH / 4 > before);
-}
-
 TEST_F(phys, P1_all_is_freed_at_close)
 {
 	uint64_t before = meminfo("MemFree");
@@ -347,10 +340,10 @@ TEST_F(phys, P1_all_is_freed_at_close)
 
 	for (int i = 0; i < 4; i++)
 		ASSERT_EQ(0, phys_get(self->fd, MUCH / 4, SCHEME_PHYS_LIST, &a));
-	EXPECT_GT(before - MUCH / 2, meminfo("MemFree"));
+	EXPECT_TRUE(memory_is_taken(before));
 	close(self->fd);
 	self->fd = -1;
-	EXPECT_TRUE(comes_back(before));
+	EXPECT_TRUE(memory_is_back(before));
 }
 
 static int takes_and_waits(void *arg)
@@ -372,9 +365,9 @@ TEST_F(phys, P10_a_killed_owners_memory_is_freed)
 	pid_t pid = child_start(takes_and_waits, ready);
 
 	ASSERT_TRUE(wait_until(__atomic_load_n(ready, __ATOMIC_SEQ_CST)));
-	EXPECT_GT(before - MUCH / 2, meminfo("MemFree"));
+	EXPECT_TRUE(memory_is_taken(before));
 	EXPECT_LE(0, child_kill(pid));
-	EXPECT_TRUE(comes_back(before));
+	EXPECT_TRUE(memory_is_back(before));
 }
 
 TEST_F(phys, P7_free_gives_memory_back)
@@ -384,7 +377,7 @@ TEST_F(phys, P7_free_gives_memory_back)
 
 	ASSERT_EQ(0, phys_get(self->fd, MUCH, SCHEME_PHYS_LIST, &a));
 	EXPECT_EQ(0, FREE(a.offset, a.size));
-	EXPECT_TRUE(comes_back(before));
+	EXPECT_TRUE(memory_is_back(before));
 }
 
 TEST_F(phys, P7_double_foreign_and_partial_frees_are_einval)
@@ -437,6 +430,53 @@ TEST_F(phys, P7_a_freed_name_does_not_come_again)
 		ASSERT_NE(first.offset, next.offset);
 	}
 	EXPECT_EQ(-EINVAL, phys_free(self->fd, &first));
+}
+
+/* ---- where it is --------------------------------------------------------------- */
+
+#define MNT	"/tmp/test-phys"
+
+TEST_F(phys, P1_the_node_is_roots)
+{
+	int control = control_open();
+	struct stat st;
+
+	ASSERT_EQ(0, stat(MEMORY_NODE, &st));
+	EXPECT_EQ(0600 | S_IFCHR, st.st_mode);
+	EXPECT_EQ(0, st.st_uid);
+	/* and its name is nobody else's */
+	EXPECT_EQ(-EEXIST, scheme_fd_begin(control, "memory"));
+	EXPECT_EQ(-ENOENT, scheme_fd_kill(control, "memory"));
+	close(control);
+}
+
+TEST_F(phys, P1_schemefs_has_it_as_a_file)
+{
+	struct scheme_physalloc a = phys_wish(2 * PAGE, 0);
+	struct stat st;
+	char *mem;
+
+	mkdir(MNT, 0755);
+	ASSERT_EQ(0, mount("none", MNT, "schemefs", 0, NULL));
+	EXPECT_EQ(0, stat(MNT "/memory", &st));
+	EXPECT_EQ(0600 | S_IFIFO, st.st_mode);
+	close(self->fd);
+	self->fd = open(MNT "/memory", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(0, ALLOC(&a));
+	mem = phys_map(self->fd, &a);
+	EXPECT_NE(NULL, mem);
+	if (mem) {
+		mem[PAGE] = 'f';
+		EXPECT_EQ(a.addr, phys_pagemap(mem));
+		munmap(mem, a.size);
+	}
+	EXPECT_EQ(0, FREE(a.offset, a.size));
+	close(self->fd);
+	self->fd = -1;
+	EXPECT_EQ(-1, unlink(MNT "/memory"));
+	EXPECT_EQ(0, umount(MNT));
+	rmdir(MNT);
 }
 
 /* ---- libscheme ------------------------------------------------------------------- */

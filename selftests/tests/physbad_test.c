@@ -324,7 +324,7 @@ TEST_F(phys, P6_binds_to_what_is_no_device_of_ours)
 	EXPECT_EQ(-EINVAL, bind_by(self, "", 32, 0));
 	EXPECT_EQ(-EINVAL, bind_by(self, "rubbish", 32, 0));
 	EXPECT_EQ(-EINVAL, bind_by(self, "0000:00:00", 32, 0));
-	EXPECT_EQ(-EINVAL, bind_by(self, "0000:00:00.0x", 32, 0));
+	EXPECT_EQ(-EINVAL, bind_by(self, "0000:00:00.0g", 32, 0));
 	EXPECT_EQ(-EINVAL, bind_by(self, "0000:00:00.00000000000000000000000000",
 				   32, 0));
 	/* there is none; it is another driver's, or nobody's */

@@ -217,7 +217,8 @@ static int takes_four(void *arg)
 	after = cgroup_number(arg, "memory.current", NULL);
 	printf("# %lld KiB more in the cgroup for 4096 of a buffer\n",
 	       (after - before) >> 10);
-	MUST(after - before >= (long long)MIB(4));
+	/* the kernel charges in advance, and gives back in arrears, by some pages */
+	MUST(after - before >= (long long)MIB(4) - (long long)KIB(512));
 	MUST(!phys_free(fd, &a));
 	MUST(cgroup_number(arg, "memory.current", NULL) - before < (long long)MIB(1));
 	return 0;

@@ -85,9 +85,10 @@ TEST_F(phys, P3_all_is_given_if_it_fits)
 	}
 }
 
-TEST_F(phys, P5_a_list_is_one_range_if_that_fits)
+/* min of all of it leaves nothing to divide. */
+TEST_F(phys, P5_a_list_of_one_range)
 {
-	struct scheme_physalloc a = list_wish(KIB(64), 1, 0);
+	struct scheme_physalloc a = list_wish(KIB(64), KIB(64), 0);
 
 	ASSERT_EQ(0, ALLOC(&a));
 	EXPECT_EQ(1, a.nr_ranges);

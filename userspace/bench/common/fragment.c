@@ -18,31 +18,48 @@
 #define PINS_A_RING	16384U
 #define RINGS_MAX	64
 
-/* A number of kB after its name in a file of such lines, or a number alone. */
-static uint64_t kib_in(const char *path, const char *name)
+/* The sum of the numbers that follow a name in a file of such lines. */
+static uint64_t sum_in(const char *path, const char *name)
 {
-	unsigned long long kib = 0;
-	char line[128];
+	unsigned long long one, sum = 0;
+	char line[128], *at;
 	FILE *f = fopen(path, "re");
 
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)))
-			sscanf(line + strlen(name), "%llu", &kib);
+	while (f && fgets(line, sizeof(line), f)) {
+		at = line + strspn(line, " ");
+		if (!strncmp(at, name, strlen(name)) &&
+		    sscanf(at + strlen(name), "%llu", &one) == 1)
+			sum += one;
+	}
 	if (f)
 		fclose(f);
-	return kib;
+	return sum;
 }
 
-/* What can be taken without the kernel looking for a victim. */
+/*
+ * What can be taken without the kernel looking for a victim: what is free above the
+ * marks of all zones, less some for the page tables and for whoever else runs.
+ */
 static size_t can_take(uint64_t *untouched)
 {
-	uint64_t kib = kib_in("/proc/meminfo", "MemFree:");
-	uint64_t spare = 32768 + 2 * kib_in("/proc/sys/vm/min_free_kbytes", "");
+	uint64_t spare = (48 << 20) + sum_in("/proc/zoneinfo", "low ") * PAGE;
+	uint64_t bytes = sum_in("/proc/meminfo", "MemFree:") << 10;
 
-	if (kib <= spare)
-		return 0;
-	*untouched = spare << 10;
-	return (kib - spare) << 10;
+	*untouched = spare;
+	return bytes > spare ? bytes - spare : 0;
+}
+
+/* Where memory goes to pieces the kernel raises its marks, up to half of all memory. */
+#define BOOST	"/proc/sys/vm/watermark_boost_factor"
+
+static void boost_set(unsigned int factor)
+{
+	FILE *f = fopen(BOOST, "we");
+
+	if (f) {
+		fprintf(f, "%u", factor);
+		fclose(f);
+	}
 }
 
 /* ---- which pages ---------------------------------------------------------------- */
@@ -127,13 +144,20 @@ int fragment_begin(struct fragment *f, size_t block)
 	int ret;
 
 	memset(f, 0, sizeof(*f));
+	f->boost = (unsigned int)sum_in(BOOST, "");
+	boost_set(0);
 	size = can_take(&f->untouched);
-	if (!size)
+	if (!size) {
+		boost_set(f->boost);
 		return -ENOMEM;
+	}
 	mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (mem == MAP_FAILED)
-		return -errno;
+	if (mem == MAP_FAILED) {
+		ret = -errno;
+		boost_set(f->boost);
+		return ret;
+	}
 	madvise(mem, size, MADV_NOHUGEPAGE);
 	/* pages of one block need not be together: at most every one is a new block's */
 	pins = mmap(NULL, size / PAGE * sizeof(*pins), PROT_READ | PROT_WRITE,
@@ -161,4 +185,5 @@ void fragment_end(struct fragment *f)
 		io_uring_queue_exit(&f->rings[--f->nr_rings]);
 	free(f->rings);
 	f->rings = NULL;
+	boost_set(f->boost);
 }

@@ -14,6 +14,7 @@ struct io_uring;
 struct fragment {
 	struct io_uring	*rings;		/* whose buffers the pages are */
 	unsigned int	nr_rings;
+	unsigned int	boost;		/* the kernel's, before */
 	size_t		pinned;		/* pages */
 	uint64_t	untouched;	/* bytes that were not to be had: perhaps in one piece */
 };

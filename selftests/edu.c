@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -148,6 +149,21 @@ int edu_out(struct edu *e, uint64_t addr, unsigned int at, unsigned int len)
 
 /* ---- with an owner --------------------------------------------------------- */
 
+bool edu_has_low_memory(void)
+{
+	FILE *zones = fopen("/proc/zoneinfo", "re");
+	char line[128];
+	bool has = false;
+
+	if (!zones)
+		return false;
+	while (fgets(line, sizeof(line), zones))
+		if (strstr(line, "zone      DMA\n"))
+			has = true;
+	fclose(zones);
+	return has;
+}
+
 const char *edu_lacks(unsigned int which, int translated)
 {
 	struct edu e;
@@ -156,6 +172,9 @@ const char *edu_lacks(unsigned int which, int translated)
 		return "there is no edu device";
 	if (translated && pci_group(e.address) < 0)
 		return "there is no IOMMU";
+	/* without it the kernel takes no mask of less than 32 bits */
+	if (!translated && e.bits < 32 && !edu_has_low_memory())
+		return "this kernel is not made for devices of 28 bits";
 	return NULL;
 }
 

@@ -36,6 +36,8 @@ struct edu {
 
 /* Its address and bits, which the other functions here need; or -ENODEV. */
 int edu_find(struct edu *e, unsigned int which);
+/* Does the kernel keep memory below 16 MiB apart, for such requests? */
+bool edu_has_low_memory(void);
 /* What the machine lacks for a test with it, or NULL. */
 enum { EDU_BESIDE, EDU_TRANSLATED };
 const char *edu_lacks(unsigned int which, int translated);

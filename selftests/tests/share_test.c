@@ -65,7 +65,7 @@ static bool sectors_are_numbered(const uint8_t *mem, unsigned int nr)
 
 TEST(P8_U25_a_disk_writes_into_it_and_a_device_reads)
 {
-	const char *lacks = edu_lacks(EDU_28_BITS, EDU_BESIDE);
+	const char *lacks = edu_lacks(EDU_32_BITS, EDU_BESIDE);
 	int owner, disk = open_stick(O_DIRECT);
 	struct buffer a, b;
 	struct edu e;
@@ -74,7 +74,7 @@ TEST(P8_U25_a_disk_writes_into_it_and_a_device_reads)
 		SKIP(return, "%s", lacks);
 	if (disk < 0)
 		SKIP(return, "there is no stick");
-	owner = edu_take(&e, EDU_28_BITS, EDU_BESIDE);
+	owner = edu_take(&e, EDU_32_BITS, EDU_BESIDE);
 	ASSERT_LE(0, owner);
 	ASSERT_EQ(0, buffer_make(&a, owner, SHARED, SCHEME_PHYS_LIST, 0));
 	ASSERT_EQ(0, buffer_make(&b, owner, SHARED, SCHEME_PHYS_LIST, 0));

@@ -62,21 +62,18 @@ int cgroup_enter(const struct cgroup *cg)
 
 long long cgroup_number(const struct cgroup *cg, const char *file, const char *key)
 {
-	char path[192], line[128], word[64];
-	long long value, found = -ENOENT;
+	size_t len = key ? strlen(key) : 0;
+	char path[192], line[128];
+	long long found = -ENOENT;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", cg->dir, file);
 	f = fopen(path, "re");
 	if (!f)
 		return -errno;
-	while (fgets(line, sizeof(line), f)) {
-		if (!key && sscanf(line, "%lld", &value) == 1)
-			found = value;
-		else if (key && sscanf(line, "%63s %lld", word, &value) == 2 &&
-			 !strcmp(word, key))
-			found = value;
-	}
+	while (fgets(line, sizeof(line), f))
+		if (!key || (!strncmp(line, key, len) && line[len] == ' '))
+			found = strtoll(line + len, NULL, 10);
 	fclose(f);
 	return found;
 }

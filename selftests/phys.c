@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -58,7 +59,9 @@ void *phys_map(int fd, const struct scheme_physalloc *buffer)
 	void *mem = mmap(NULL, buffer->size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			 fd, (off_t)buffer->offset);
 
-	return mem == MAP_FAILED ? NULL : mem;
+	if (mem == MAP_FAILED)
+		return NULL;
+	return mem;
 }
 
 int phys_virt(int fd, const void *at, struct scheme_virttophys *out)
@@ -140,14 +143,14 @@ bool bytes_are(const void *mem, uint8_t byte, size_t len)
 
 uint64_t meminfo(const char *name)
 {
-	unsigned long long kib = 0;
-	char line[128];
 	FILE *f = fopen("/proc/meminfo", "re");
+	uint64_t kib = 0;
+	char line[128];
 
 	while (f && fgets(line, sizeof(line), f))
 		if (!strncmp(line, name, strlen(name)) &&
 		    line[strlen(name)] == ':')
-			sscanf(line + strlen(name) + 1, "%llu", &kib);
+			kib = strtoull(line + strlen(name) + 1, NULL, 10);
 	if (f)
 		fclose(f);
 	return kib << 10;
@@ -171,12 +174,13 @@ int drop_rawio(void)
 long limit_get(void)
 {
 	FILE *f = fopen(LIMIT, "re");
+	char text[32];
 	long mib = -EIO;
 
 	if (!f)
 		return -errno;
-	if (fscanf(f, "%ld", &mib) != 1)
-		mib = -EIO;
+	if (fgets(text, sizeof(text), f))
+		mib = strtol(text, NULL, 10);
 	fclose(f);
 	return mib;
 }

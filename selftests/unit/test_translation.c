@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 
 #include <linux/redox_scheme.h>
+#include <linux/redox_scheme_memory.h>
 
 #define DOCUMENT	"../Documentation/translation.md"
 
@@ -169,23 +170,19 @@ static void X3_flags_of_open(void **state)
 	assert_true(rows > found);
 }
 
-static void X3_events_and_flags_of_a_call(void **state)
+struct value {
+	const char	*section, *name;
+	long		value;
+};
+
+/* What is ours is in the table, with the headers' numbers. */
+static void check_values(const struct value *values, size_t nr)
 {
-	static const struct {
-		const char	*section, *name;
-		long		value;
-	} values[] = {
-		{ "## Events", "EPOLLIN", EPOLLIN },
-		{ "## Events", "EPOLLOUT", EPOLLOUT },
-		{ "## Per-call", "SCHEME_RW_NONBLOCK", SCHEME_RW_NONBLOCK },
-		{ "## Per-call", "SCHEME_RW_APPEND", SCHEME_RW_APPEND },
-	};
 	const char *at;
 	struct row row;
 	bool found;
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+	for (size_t i = 0; i < nr; i++) {
 		found = false;
 		at = section(values[i].section);
 		while (next_row(&at, &row)) {
@@ -198,12 +195,48 @@ static void X3_events_and_flags_of_a_call(void **state)
 	}
 }
 
+static void X3_events_and_flags_of_a_call(void **state)
+{
+	static const struct value values[] = {
+		{ "## Events", "EPOLLIN", EPOLLIN },
+		{ "## Events", "EPOLLOUT", EPOLLOUT },
+		{ "## Per-call", "SCHEME_RW_NONBLOCK", SCHEME_RW_NONBLOCK },
+		{ "## Per-call", "SCHEME_RW_APPEND", SCHEME_RW_APPEND },
+	};
+
+	(void)state;
+	check_values(values, sizeof(values) / sizeof(values[0]));
+}
+
+static void X3_flags_of_memory_for_devices(void **state)
+{
+#define VALUE(name)	{ "## Memory", #name, name }
+	static const struct value values[] = {
+		VALUE(SCHEME_PHYS_SPACE_32), VALUE(SCHEME_PHYS_SPACE_64),
+		VALUE(SCHEME_PHYS_PARTIAL_ALLOC), VALUE(SCHEME_PHYS_OPTIMAL),
+		VALUE(SCHEME_PHYS_GREATEST_RANGE), VALUE(SCHEME_PHYS_GREEDY),
+	};
+	const char *at = section("## Memory");
+	unsigned int same = 0;
+	struct row row;
+
+	(void)state;
+	check_values(values, sizeof(values) / sizeof(values[0]));
+	/* those numbers are Redox's */
+	while (next_row(&at, &row))
+		if (!strncmp(row.cell[2], "SCHEME_PHYS_", 12))
+			same += strtoul(row.cell[1], NULL, 0) ==
+				strtoul(row.cell[3], NULL, 0);
+	assert_int_equal(same, sizeof(values) / sizeof(values[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(X3_errors),
 		cmocka_unit_test(X3_flags_of_open),
 		cmocka_unit_test(X3_events_and_flags_of_a_call),
+		cmocka_unit_test(X3_flags_of_memory_for_devices),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);

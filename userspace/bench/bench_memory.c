@@ -42,10 +42,10 @@ struct contender {
 	/* take size bytes, 0 or -errno; and give them back */
 	int		(*take)(struct contender *c, size_t size);
 	void		(*give)(struct contender *c);
-	int		fd;		/* of who gives memory */
-	int		memory;		/* a dma-buf or memfd */
-	int		dmabuf;
 	struct scheme_phys phys;
+	int		fd;		/* of who gives memory */
+	int		memory;		/* a memfd */
+	int		dmabuf;
 	int		error;		/* why it has no result */
 	double		ns[MAX_ROUNDS];
 };
@@ -195,7 +195,9 @@ static int open_errno(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /* How large, and how often: it takes the longer the larger it is. */
@@ -291,26 +293,16 @@ static void *buffer(int fd, bool list)
 	return memset(mem, 1, READ_SIZE);
 }
 
-static int bench_reading(unsigned int rounds)
+static void measure_reading(struct reader *all, int nr, unsigned int rounds)
 {
-	int fd = scheme_memory_open(O_CLOEXEC);
-	struct reader all[] = {
-		{ .system = "malloc", .mem = malloc(READ_SIZE) },
-		{ .system = "scheme", .mem = buffer(fd, false) },
-		{ .system = "scheme-list", .mem = buffer(fd, true) },
-	};
-
-	if (!all[0].mem || (!all[1].mem && !all[2].mem))
-		return -1;
-	memset((void *)(uintptr_t)all[0].mem, 1, READ_SIZE);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < nr; i++)
 		if (all[i].mem)
 			read_all(&all[i]);
 	for (unsigned int round = 0; round < rounds; round++)
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < nr; i++)
 			if (all[i].mem)
 				all[i].ns[round] = read_all(&all[i]);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < nr; i++) {
 		if (!all[i].mem)
 			continue;
 		qsort(all[i].ns, rounds, sizeof(double), compare);
@@ -319,9 +311,27 @@ static int bench_reading(unsigned int rounds)
 		       all[i].ns[rounds / 2]);
 	}
 	fprintf(stderr, "# phys-read: sum %llx\n", (unsigned long long)sum);
-	close(fd);
-	free((void *)(uintptr_t)all[0].mem);
-	return 0;
+}
+
+static int bench_reading(unsigned int rounds)
+{
+	void *usual = malloc(READ_SIZE);
+	int fd = scheme_memory_open(O_CLOEXEC);
+	struct reader all[] = {
+		{ .system = "malloc", .mem = usual },
+		{ .system = "scheme", .mem = buffer(fd, false) },
+		{ .system = "scheme-list", .mem = buffer(fd, true) },
+	};
+	int ret = usual && (all[1].mem || all[2].mem) ? 0 : -1;
+
+	if (!ret) {
+		memset(usual, 1, READ_SIZE);
+		measure_reading(all, 3, rounds);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(usual);
+	return ret;
 }
 
 /* ---- options ----------------------------------------------------------------------- */

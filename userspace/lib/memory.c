@@ -128,18 +128,23 @@ static size_t within_page(uint64_t at)
 	return at & (uint64_t)(sysconf(_SC_PAGESIZE) - 1);
 }
 
+static void *byte_at(void *page, size_t at)
+{
+	return (uint8_t *)page + at;
+}
+
 int scheme_physmap(int fd, uint64_t offset, size_t len, int prot, void **mem)
 {
 	size_t before = within_page(offset);
-	void *at;
+	void *page;
 
 	if (!len || len > SIZE_MAX - before)
 		return -EINVAL;
-	at = mmap(NULL, before + len, prot, MAP_SHARED, fd,
-		  (off_t)(offset - before));
-	if (at == MAP_FAILED)
+	page = mmap(NULL, before + len, prot, MAP_SHARED, fd,
+		    (off_t)(offset - before));
+	if (page == MAP_FAILED)
 		return -errno;
-	*mem = (uint8_t *)at + before;
+	*mem = byte_at(page, before);
 	return 0;
 }
 

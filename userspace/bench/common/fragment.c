@@ -21,15 +21,15 @@
 /* The sum of the numbers that follow a name in a file of such lines. */
 static uint64_t sum_in(const char *path, const char *name)
 {
-	unsigned long long one, sum = 0;
-	char line[128], *at;
+	uint64_t sum = 0;
+	char line[128];
 	FILE *f = fopen(path, "re");
 
 	while (f && fgets(line, sizeof(line), f)) {
-		at = line + strspn(line, " ");
-		if (!strncmp(at, name, strlen(name)) &&
-		    sscanf(at + strlen(name), "%llu", &one) == 1)
-			sum += one;
+		const char *at = line + strspn(line, " ");
+
+		if (!strncmp(at, name, strlen(name)))
+			sum += strtoull(at + strlen(name), NULL, 10);
 	}
 	if (f)
 		fclose(f);
@@ -80,7 +80,8 @@ static bool block_is_new(struct blocks *b, size_t nr)
 		if (!seen)
 			return false;
 		memset(seen + b->nr, 0, want - b->nr);
-		*b = (struct blocks){ seen, want };
+		b->seen = seen;
+		b->nr = want;
 	}
 	if (b->seen[nr])
 		return false;

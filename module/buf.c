@@ -184,8 +184,8 @@ static int pages_list(struct schm_buf *buf)
 		for (j = 0; j < buf->ranges[i].nr; j++) {
 			buf->pages[n] = pfn_to_page(buf->ranges[i].first + j);
 			schm_page_clear(buf->pages[n++]);
+			cond_resched();
 		}
-		cond_resched();
 	}
 	return 0;
 }
@@ -195,9 +195,10 @@ static void pages_free(struct schm_buf *buf)
 	u64 i, j;
 
 	for (i = 0; i < buf->nr_ranges; i++) {
-		for (j = 0; j < buf->ranges[i].nr; j++)
+		for (j = 0; j < buf->ranges[i].nr; j++) {
 			put_page(pfn_to_page(buf->ranges[i].first + j));
-		cond_resched();
+			cond_resched();
+		}
 	}
 }
 

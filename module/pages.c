@@ -28,8 +28,10 @@ static u64 pages_end(const struct schm_pages *p)
 
 static void pages_give(struct schm_source_of_pages *src, u64 first, u64 nr)
 {
-	while (nr--)
+	while (nr--) {
 		__free_page(pfn_to_page(first + nr));
+		cond_resched();
+	}
 }
 
 /* ---- blocks of the allocator --------------------------------------------- */
@@ -85,6 +87,8 @@ static struct page *block_take(const struct schm_pages *p, unsigned int order,
 /* ---- ranges that are larger ---------------------------------------------- */
 
 #ifdef CONFIG_CONTIG_ALLOC
+#define PART	(1ULL << SCHM_MAX_ORDER)
+
 /* Is it worth trying to empty this? Nothing is held: it may change at once. */
 static bool span_may_be_emptied(const struct zone *zone, u64 first, u64 nr)
 {
@@ -99,20 +103,42 @@ static bool span_may_be_emptied(const struct zone *zone, u64 first, u64 nr)
 	return true;
 }
 
-static int zone_take(struct zone *zone, u64 nr, u64 end, u64 *first)
+/*
+ * Take the pages from first on, as many as there are of nr. In parts that are as large as
+ * what the allocator gives at once, since the kernel empties and zeroes a part without
+ * letting anybody else run.
+ */
+static u64 span_empty(struct zone *zone, u64 first, u64 nr)
 {
-	u64 step = ALIGN(DIV_ROUND_UP_ULL(nr, 4), pageblock_nr_pages);
-	u64 pfn = ALIGN(zone->zone_start_pfn, pageblock_nr_pages);
+	u64 done, part;
 
-	for (end = min_t(u64, end, zone_end_pfn(zone)); pfn + nr <= end; pfn += step) {
+	for (done = 0; done < nr; done += part) {
+		part = min_t(u64, nr - done, PART);
+		cond_resched();
+		if (fatal_signal_pending(current) ||
+		    !span_may_be_emptied(zone, first + done, part) ||
+		    schm_alloc_contig(first + done, first + done + part,
+				      GFP_KERNEL | __GFP_NOWARN))
+			break;
+	}
+	return done;
+}
+
+/* No range has a part that cannot be emptied: each is tried once. */
+static int zone_take(struct schm_source_of_pages *src, struct zone *zone, u64 nr, u64 end,
+		     u64 *first)
+{
+	u64 pfn = ALIGN(zone->zone_start_pfn, PART), got;
+
+	for (end = min_t(u64, end, zone_end_pfn(zone)); pfn + nr <= end; pfn += got + PART) {
+		got = span_empty(zone, pfn, nr);
+		if (got == nr) {
+			*first = pfn;
+			return 0;
+		}
+		src->give(src, pfn, got);
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		cond_resched();
-		if (!span_may_be_emptied(zone, pfn, nr) ||
-		    schm_alloc_contig(pfn, pfn + nr, GFP_KERNEL | __GFP_NOWARN))
-			continue;
-		*first = pfn;
-		return 0;
 	}
 	return -ENOMEM;
 }
@@ -122,17 +148,19 @@ static int zone_take(struct zone *zone, u64 nr, u64 end, u64 *first)
  * ZONE_MOVABLE, which comes behind the kernel's zones: what is there must be movable,
  * and who pins it for long would try for ever to have it moved first.
  */
-static int span_take(const struct schm_pages *p, u64 nr, u64 *first)
+static int span_take(struct schm_pages *p, u64 nr, u64 *first)
 {
 	struct zone *zone;
 	int nid, i, ret;
 
+	if (nr > (u64)max(si_mem_available(), 0L))
+		return -ENOMEM;
 	for_each_online_node(nid) {
 		for (i = gfp_zone(GFP_KERNEL); i >= 0; i--) {
 			zone = &NODE_DATA(nid)->node_zones[i];
 			if (!populated_zone(zone))
 				continue;
-			ret = zone_take(zone, nr, pages_end(p), first);
+			ret = zone_take(&p->source, zone, nr, pages_end(p), first);
 			if (ret != -ENOMEM)
 				return ret;
 		}
@@ -140,7 +168,7 @@ static int span_take(const struct schm_pages *p, u64 nr, u64 *first)
 	return -ENOMEM;
 }
 #else
-static int span_take(const struct schm_pages *p, u64 nr, u64 *first)
+static int span_take(struct schm_pages *p, u64 nr, u64 *first)
 {
 	return -ENOMEM;
 }
@@ -150,7 +178,7 @@ static int span_take(const struct schm_pages *p, u64 nr, u64 *first)
 
 static int pages_take(struct schm_source_of_pages *src, u64 nr, bool hard, u64 *first)
 {
-	const struct schm_pages *p = container_of(src, struct schm_pages, source);
+	struct schm_pages *p = container_of(src, struct schm_pages, source);
 	unsigned int order = get_order(nr << PAGE_SHIFT);
 	struct page *page;
 

@@ -144,7 +144,7 @@ static int zone_take(struct schm_source_of_pages *src, struct zone *zone, u64 nr
 }
 
 /*
- * The page allocator's blocks are too small for it: empty a part of memory. Not of
+ * No block of the page allocator will do: empty a part of memory. Not of
  * ZONE_MOVABLE, which comes behind the kernel's zones: what is there must be movable,
  * and who pins it for long would try for ever to have it moved first.
  */
@@ -176,6 +176,16 @@ static int span_take(struct schm_pages *p, u64 nr, u64 *first)
 
 /* ---- source -------------------------------------------------------------- */
 
+/*
+ * Of the blocks that a zone has, those below a limit in the midst of it cannot be
+ * asked for: when others keep coming, there may yet be many. Low limits only, which
+ * leave little to go through.
+ */
+static bool limit_is_odd(const struct schm_pages *p)
+{
+	return p->addr_bits < 32 && p->addr_bits != 24;
+}
+
 static int pages_take(struct schm_source_of_pages *src, u64 nr, bool hard, u64 *first)
 {
 	struct schm_pages *p = container_of(src, struct schm_pages, source);
@@ -189,7 +199,7 @@ static int pages_take(struct schm_source_of_pages *src, u64 nr, bool hard, u64 *
 		return hard ? span_take(p, nr, first) : -ENOMEM;
 	page = block_take(p, order, hard || !order ? GFP_HARD : GFP_READY);
 	if (!page)
-		return -ENOMEM;
+		return hard && limit_is_odd(p) ? span_take(p, nr, first) : -ENOMEM;
 	block_split(page, order, nr);
 	*first = page_to_pfn(page);
 	return 0;

@@ -183,6 +183,28 @@ TEST_F(fragment, P3_a_part_is_a_page)
 	close(owner);
 }
 
+/*
+ * Below 16 MiB there is nothing, and what there is above goes far beyond what 28 bits
+ * reach: some of what is in between is free all the same.
+ */
+TEST_F(fragment, P6_odd_masks_do_not_depend_on_the_lowest_memory)
+{
+	int owner = owner_open();
+	struct buffer b[8];
+
+	ASSERT_LE(0, owner);
+	for (int i = 0; i < 8; i++) {
+		ASSERT_EQ(0, buffer_make(&b[i], owner, 1UL << 20, 0, 28));
+		EXPECT_GE(1UL << 28, b[i].range[0].addr + b[i].size);
+		pattern_fill(b[i].mem, b[i].size, i);
+	}
+	for (int i = 0; i < 8; i++) {
+		EXPECT_EQ(-1, pattern_differs(b[i].mem, b[i].size, i));
+		EXPECT_EQ(0, buffer_end(&b[i]));
+	}
+	close(owner);
+}
+
 /* ---- with a device -------------------------------------------------------- */
 
 /* From one list to another, by the device, through the addresses of both. */

@@ -92,11 +92,11 @@ struct scheme_range {
  * @reserved: zero
  *
  * The memory is zeroed and charged to the caller's memory cgroup and user; ranges
- * above the page allocator's 4 MiB to the user only, since the kernel lets no module
- * charge them. Without LIST, if a range of the whole size is to be had, that is given.
- * An owner that is bound to a device gets addresses of that device; else they
- * are physical ones. Memory of another kind than write-back cannot be pinned:
- * not for O_DIRECT, io_uring or VFIO.
+ * above the page allocator's 4 MiB, and some below an addr_bits under 32, to the user
+ * only, since the kernel lets no module charge them. Without LIST, if a range of the
+ * whole size is to be had, that is given. An owner that is bound to a device gets
+ * addresses of that device; else they are physical ones. Memory of another kind than
+ * write-back cannot be pinned: not for O_DIRECT, io_uring or VFIO.
  *
  * Returns 0. Errors: EINVAL size 0 or above SCHEME_PHYS_SIZE_MAX, min 0 or above
  * size, both SPACE flags, both of the cache's, PARTIAL_ALLOC without a strategy or

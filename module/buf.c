@@ -292,10 +292,27 @@ static void buf_vm_close(struct vm_area_struct *vma)
 	schm_buf_put(vma->vm_private_data);
 }
 
-/* No fault handler: every page is there from the beginning. */
+/*
+ * Every page is there from the beginning, until its process says that it does not need
+ * it (madvise), and then does. What is mapped by addresses stays.
+ */
+static vm_fault_t buf_vm_fault(struct vm_fault *vmf)
+{
+	struct schm_buf *buf = vmf->vma->vm_private_data;
+	/* a dma-buf's file has one buffer, an owner's many */
+	u64 page = vmf->pgoff & (BIT_ULL(SCHM_BUF_SHIFT - PAGE_SHIFT) - 1);
+
+	if (page >= buf->nr || buf->cache != SCHEME_CACHE_WRITE_BACK)
+		return VM_FAULT_SIGBUS;
+	vmf->page = buf->pages[page];
+	get_page(vmf->page);
+	return 0;
+}
+
 static const struct vm_operations_struct buf_vm_ops = {
 	.open	= buf_vm_open,
 	.close	= buf_vm_close,
+	.fault	= buf_vm_fault,
 };
 
 /*

@@ -158,7 +158,7 @@ static int take_ready_piece(struct schm_source_of_pages *src, u64 left, u64 min,
 		ret = src->take(src, range->nr, *size <= least, &range->first);
 		if (ret != -ENOMEM || *size <= least)
 			return ret;
-		*size = max((u64)rounddown_pow_of_two(*size - 1), least);
+		*size = max_t(u64, rounddown_pow_of_two(*size - 1), least);
 	}
 }
 

@@ -56,10 +56,11 @@ static void script_give(struct schm_source_of_pages *src, u64 first, u64 nr)
 	WARN_ON_ONCE(1);
 }
 
-#define SCRIPT(...) {							\
-	.source = { .take = script_take, .give = script_give },	\
-	.free = { __VA_ARGS__ },					\
-}
+#define SCRIPT(...)							\
+	((struct script){						\
+		.source = { .take = script_take, .give = script_give },	\
+		.free = { __VA_ARGS__ },				\
+	})
 
 /* A fragmented machine: none has 64 pages. */
 #define FRAGMENTS							\

@@ -23,6 +23,8 @@
  *   - the file system schemefs (SCHEME_F_SCHEMEFS)
  *  1.2
  *   - the memory scheme, see redox_scheme_memory.h (SCHEME_F_MEMORY)
+ *   - what the entries of direct rings have besides; so far such rings are
+ *     libscheme's alone, over plain shared memory
  *
  * Negotiation
  *
@@ -732,6 +734,8 @@ struct scheme_ring_provider {
  * entries and a full barrier, and calls ENTER; one that sleeps needs nothing.
  */
 #define SCHEME_RING_OVERFLOW	(1U << 1)
+/* Direct ring: the side sleeps until its own entries have room again. */
+#define SCHEME_RING_NEED_ROOM	(1U << 2)
 
 /*
  * In the poller byte of a tag's index: its client spins on the completion
@@ -776,6 +780,17 @@ struct scheme_sqe {
 
 /* No answer is expected, and one would be refused. */
 #define SCHEME_SQE_ONEWAY	(1U << 0)
+/*
+ * Direct rings only. DRAIN: start when all earlier entries have been answered.
+ * CHAIN: start when the entry before this one has been answered, whatever the
+ * answer. CHAIN_SOFT: likewise, but after an error do not start, answer
+ * ECANCELED. Not both. MULTISHOT: answers come until the one with
+ * SCHEME_CQE_F_LAST.
+ */
+#define SCHEME_SQE_DRAIN	(1U << 1)
+#define SCHEME_SQE_CHAIN	(1U << 2)
+#define SCHEME_SQE_CHAIN_SOFT	(1U << 3)
+#define SCHEME_SQE_MULTISHOT	(1U << 4)
 
 #define SCHEME_ROOT		(~0ULL)
 
@@ -823,6 +838,9 @@ struct scheme_cqe {
  * the file always polls readable and writable until an event says otherwise.
  */
 #define SCHEME_CQE_F_EVENTS	(1U << 1)
+/* Direct rings, MULTISHOT: more answers come; this was the last. */
+#define SCHEME_CQE_F_MORE	(1U << 2)
+#define SCHEME_CQE_F_LAST	(1U << 3)
 
 /*
  * Operations. "->" is the answer's result. Every one may be answered with a
@@ -935,6 +953,12 @@ struct scheme_cqe {
 
 /* FSYNC: fdatasync(2). */
 #define SCHEME_FSYNC_DATA	(1U << 0)
+
+/*
+ * CANCEL on a direct ring: all requests on handle; without it, all that have
+ * this user_data.
+ */
+#define SCHEME_CANCEL_HANDLE	(1U << 0)
 
 /* UNLINK: a directory, which must be empty; without it, anything else. */
 #define SCHEME_UNLINK_DIR	(1U << 9)	/* AT_REMOVEDIR */

@@ -3,12 +3,12 @@
  * Serving a queue: take entries, run callbacks, wait.
  */
 #include "int.h"
+#include "clock.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* How long scheme_run() may miss a signal that comes just before it sleeps. */
 #define RUN_SLICE_MS	20
@@ -312,23 +312,6 @@ int scheme_queue_dispatch(struct scheme_queue *q)
 }
 
 /* ---- waiting -------------------------------------------------------------- */
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
 
 /* Look for entries, and for the end, until the time is over. */
 static bool spin(const struct scheme_queue *q)

@@ -52,10 +52,17 @@ static inline uint32_t ring_slot(const struct ring_end *end)
 	return end->at & (end->entries - 1);
 }
 
+/* All entries before end->at are copied out, or written: the peer may have them. */
+static inline void ring_store(const struct ring_end *end)
+{
+	__atomic_store_n(end->mine, end->at, __ATOMIC_RELEASE);
+}
+
 /* The next entry is copied out, or written: the peer may have it. */
 static inline void ring_advance(struct ring_end *end)
 {
-	__atomic_store_n(end->mine, ++end->at, __ATOMIC_RELEASE);
+	end->at++;
+	ring_store(end);
 }
 
 #endif /* LIBSCHEME_RING_H */

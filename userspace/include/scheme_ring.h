@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libscheme: direct rings (see Documentation/rings.md).
+ *
+ * A direct ring joins one client and one provider in shared memory: a submission
+ * ring that only the client fills, a completion ring that only the provider
+ * fills, and a pool of buffers that only the client hands out. While both sides
+ * are awake nothing of it is a system call.
+ *
+ * Each end of a ring is used by one thread at a time. As in scheme.h, what can
+ * fail returns a negative errno; three of them are the same everywhere:
+ *
+ *	EAGAIN		nothing yet, or no room yet; the caller keeps what it has
+ *	ESHUTDOWN	the other side is gone, and all that it left is taken
+ *	EIO		the ring is broken: the other side wrote indices that cannot
+ *			be. For good.
+ *
+ * Times are nanoseconds: -1 is for ever, 0 not at all; a wait that ends with its
+ * time returns -ETIME, one that a signal ends -EINTR.
+ */
+#ifndef SCHEME_RING_H
+#define SCHEME_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/redox_scheme.h>
+#include <scheme.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One end of a ring. */
+struct scheme_ring;
+
+/* ---- set-up over plain shared memory ---------------------------------------- */
+
+enum scheme_ring_side {
+	SCHEME_RING_CLIENT,
+	SCHEME_RING_PROVIDER,
+};
+
+/* Greatest rings; most regions of a pool, and the most bytes of one. */
+#define SCHEME_RING_ENTRIES_MAX	32768U
+#define SCHEME_RING_REGIONS_MAX	16U
+#define SCHEME_RING_REGION_MAX	(1UL << 30)
+
+/* Both sides must have the same numbers of entries. */
+struct scheme_ring_config {
+	uint32_t	sq_entries;	/* a power of two; 0 is 256 */
+	uint32_t	cq_entries;	/* a power of two; 0 is twice the former */
+	/*
+	 * Client: most requests in flight; 0 is as many as both rings hold. With
+	 * cq_entries of them the provider always finds room for an answer.
+	 */
+	uint32_t	in_flight;
+	uint32_t	spin_us;	/* before a wait sleeps; at most 1 s */
+};
+
+/*
+ * The descriptors of an end: its own or, before it is attached, for a process
+ * that gets them by fork(2) or SCM_RIGHTS.
+ */
+struct scheme_ring_fds {
+	int	memory;		/* a sealed memfd: headers and entries */
+	int	bell;		/* an eventfd: wakes this side */
+	int	peer_bell;	/* wakes the other */
+	int	life;		/* a socket that hangs up when the other side is gone */
+};
+
+/*
+ * The memory of a ring and the descriptors of its two ends; all close on exec.
+ * Whoever has fds of the client's end keeps the provider waiting for it, and the
+ * other way round: after a fork close those of the other side.
+ * EINVAL: numbers of entries that cannot be; ENOMEM, EMFILE.
+ */
+int scheme_ring_setup(const struct scheme_ring_config *config,
+		      struct scheme_ring_fds *client,
+		      struct scheme_ring_fds *provider);
+/* Close descriptors that are not attached. */
+void scheme_ring_close_fds(struct scheme_ring_fds *fds);
+/*
+ * Make an end of descriptors, which are the ring's from then on, and closed also
+ * on an error. EINVAL: also memory that is too small for that many entries, or
+ * that could still shrink.
+ */
+int scheme_ring_attach(struct scheme_ring **out, enum scheme_ring_side side,
+		       const struct scheme_ring_config *config,
+		       struct scheme_ring_fds *fds);
+/*
+ * End a ring: the other side takes what is there, then gets ESHUTDOWN; if it
+ * sleeps it wakes. Requests without an answer have none.
+ */
+void scheme_ring_close(struct scheme_ring *ring);
+
+/* ---- both sides ------------------------------------------------------------- */
+
+/*
+ * Wait until there is room to submit, or to push. 0, or an error; EAGAIN for
+ * timeout 0.
+ */
+int scheme_ring_wait_room(struct scheme_ring *ring, int64_t timeout_ns);
+/* Spin that long before a wait sleeps, at most 1 s; 0 is not at all. */
+void scheme_ring_set_spin(struct scheme_ring *ring, uint32_t spin_us);
+/*
+ * For a loop that waits for other things, too. arm() says what is waited for:
+ * EPOLLIN for entries, EPOLLOUT for room. 1: it is there, do not wait; 0: the
+ * descriptor polls readable when it comes, or the other side goes. Before the
+ * ring is used again, disarm().
+ */
+int scheme_ring_fd(struct scheme_ring *ring);
+int scheme_ring_arm(struct scheme_ring *ring, uint32_t events);
+void scheme_ring_disarm(struct scheme_ring *ring);
+/*
+ * Is the other side there? For those who look at the ring again and again without
+ * ever waiting: a process that was killed has left no word in shared memory, so
+ * this makes a system call. 0, -ESHUTDOWN, or -EIO. Not between arm and disarm.
+ */
+int scheme_ring_alive(struct scheme_ring *ring);
+
+/* ---- pool ------------------------------------------------------------------- */
+
+/*
+ * Memory for a region: a sealed memfd of size bytes, whole pages, zeroed. EINVAL:
+ * not whole pages, or too many.
+ */
+int scheme_ring_region_create(size_t size);
+/*
+ * Map size bytes of fd as the pool's from offset on, which is a multiple of the
+ * page size. Each side adds what the other shall see at the same offset. fd stays
+ * the caller's. A client's ring hands buffers out from it; the ends of one region
+ * and the begin of the next are never one buffer.
+ * EINVAL: not whole pages, too many, or fd may shrink or has not so many bytes;
+ * EEXIST: something of the pool is there; ENOSPC: too many regions.
+ */
+int scheme_ring_add_region(struct scheme_ring *ring, int fd, uint64_t offset,
+			   size_t size);
+/*
+ * Memory at a pool offset, if all of it lies in one region, else NULL. The other
+ * side may write to it at any time: copy what has to be checked.
+ */
+void *scheme_ring_at(const struct scheme_ring *ring, uint64_t addr,
+		     uint64_t len);
+
+/*
+ * Client: a buffer of at least len bytes, at a multiple of 64; O(log n). ENOMEM:
+ * no region has so much together.
+ */
+int scheme_ring_alloc(struct scheme_ring *ring, size_t len, uint64_t *addr);
+/*
+ * Give a buffer back. If requests use it, it is free with the answer to the last
+ * of them. EINVAL: addr is not the begin of a buffer that is in use.
+ */
+int scheme_ring_free(struct scheme_ring *ring, uint64_t addr);
+
+/* ---- client ----------------------------------------------------------------- */
+
+/*
+ * An entry to be filled in and submitted: zero, and private to the client until
+ * scheme_ring_submit(). NULL: no room in the ring, or too many are in flight.
+ *
+ * addr and len of an entry lie in one buffer of the pool, if they mean one; with
+ * SCHEME_SQE_ONEWAY there is none. user_data is the caller's. Requests in flight together should differ in it: of
+ * those that have the same, buffers count as used until all have been answered.
+ */
+struct scheme_sqe *scheme_ring_get_sqe(struct scheme_ring *ring);
+/* Submit what get_sqe gave. Returns how many; after ESHUTDOWN they are still there. */
+int scheme_ring_submit(struct scheme_ring *ring);
+/*
+ * The next answer; it stays until scheme_ring_cqe_seen(). Answers to nothing that
+ * was asked are dropped and counted, and one that cannot be (more bytes than there
+ * was room for, unknown flags) has the result -EPROTO.
+ */
+int scheme_ring_peek_cqe(struct scheme_ring *ring, struct scheme_cqe **cqe);
+int scheme_ring_wait_cqe(struct scheme_ring *ring, struct scheme_cqe **cqe,
+			 int64_t timeout_ns);
+void scheme_ring_cqe_seen(struct scheme_ring *ring, struct scheme_cqe *cqe);
+/* Requests without their last answer; answers dropped so far. */
+unsigned int scheme_ring_in_flight(const struct scheme_ring *ring);
+uint64_t scheme_ring_forged(const struct scheme_ring *ring);
+
+/*
+ * Make an entry an operation; user_data, priority and the flags for order are left
+ * alone. handle: what the ring's OPEN answered, or a number that both sides know.
+ * addr: a place in the pool. See SCHEME_OP_* for what they do.
+ */
+void scheme_ring_prep_nop(struct scheme_sqe *sqe);
+/* The path, without NUL, is at addr. */
+void scheme_ring_prep_open(struct scheme_sqe *sqe, uint64_t dir, uint64_t addr,
+			   uint32_t len, int flags, mode_t mode);
+/* No answer. */
+void scheme_ring_prep_close(struct scheme_sqe *sqe, uint64_t handle);
+void scheme_ring_prep_read(struct scheme_sqe *sqe, uint64_t handle,
+			   uint64_t addr, uint32_t len, uint64_t offset);
+void scheme_ring_prep_write(struct scheme_sqe *sqe, uint64_t handle,
+			    uint64_t addr, uint32_t len, uint64_t offset);
+/*
+ * A call: its header goes to addr, in_len bytes of the caller's are behind it (at
+ * SCHEME_RING_CALL_IN), and up to out_len bytes of answer come to addr itself.
+ * EFAULT: the buffer has not so much.
+ */
+int scheme_ring_prep_call(struct scheme_ring *ring, struct scheme_sqe *sqe,
+			  uint64_t handle, const uint64_t word[3],
+			  uint64_t addr, uint32_t in_len, uint32_t out_len);
+#define SCHEME_RING_CALL_IN(addr) \
+	((addr) + (uint64_t)sizeof(struct scheme_call_header))
+void scheme_ring_prep_fsize(struct scheme_sqe *sqe, uint64_t handle);
+void scheme_ring_prep_fsync(struct scheme_sqe *sqe, uint64_t handle,
+			    bool data_only);
+/*
+ * Cancel all requests that have this user_data, or use this handle. No answer of
+ * its own; each of them gets its one answer, ECANCELED or its result.
+ */
+void scheme_ring_prep_cancel(struct scheme_sqe *sqe, uint64_t user_data);
+void scheme_ring_prep_cancel_handle(struct scheme_sqe *sqe, uint64_t handle);
+/* An operation of the provider's own: opcode from SCHEME_OP_PROVIDER on. */
+void scheme_ring_prep_own(struct scheme_sqe *sqe, uint8_t opcode,
+			  uint64_t handle, uint64_t addr, uint32_t len,
+			  uint64_t offset);
+
+/* ---- provider --------------------------------------------------------------- */
+
+/*
+ * Take up to nr entries, copied. Returns how many; EAGAIN for none. What is in them
+ * is the client's word for it: check it.
+ */
+int scheme_ring_pop(struct scheme_ring *ring, struct scheme_sqe *sqes,
+		    unsigned int nr);
+/* Wait until there are entries to pop; 0, or an error. EAGAIN for timeout 0. */
+int scheme_ring_wait_sqe(struct scheme_ring *ring, int64_t timeout_ns);
+/* Push up to nr answers. Returns how many had room; EAGAIN for none. */
+int scheme_ring_push(struct scheme_ring *ring, const struct scheme_cqe *cqes,
+		     unsigned int nr);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SCHEME_RING_H */

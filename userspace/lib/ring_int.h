@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of direct rings share.
+ *
+ *   ring_setup	memory and descriptors	ring_link	sleep, wake, end
+ *   ring_bell	eventfds			ring_pool	regions and buffers
+ *   ring_buddy	the allocator		ring_client	submit, reap
+ *   ring_flight	what is in flight	ring_prep	entries
+ *   ring_provider	pop, push
+ *
+ * LIVE -> GONE [the other side is, ring_check() or the bell says so]: what it
+ * has left can be taken, then ESHUTDOWN.   LIVE, GONE -> BROKEN [ring_break()]
+ */
+#ifndef LIBSCHEME_RING_INT_H
+#define LIBSCHEME_RING_INT_H
+
+#pragma GCC visibility push(default)
+#include <scheme_ring.h>
+#pragma GCC visibility pop
+
+#include "ring.h"
+
+#define RING_SPIN_MAX_US	1000000U
+#define RING_BLOCK	64U	/* least buffer of a pool, a power of two */
+
+/*
+ * How a side wakes the other, and waits. A doorbell latches: one that nobody
+ * waits for ends the next wait.
+ */
+struct ring_bell_ops {
+	/* wake the other side; or, from another thread, our own */
+	void (*doorbell)(struct scheme_ring *r);
+	void (*self)(struct scheme_ring *r);
+	/*
+	 * Until the doorbell, which is then reset, the end of the other side,
+	 * which sets r->gone, or a time. 0, -ETIME, -EINTR.
+	 */
+	int (*wait)(struct scheme_ring *r, int64_t timeout_ns);
+	/* Put bits into the owner's page. The module does so by itself. */
+	void (*mark)(struct scheme_ring *r, uint32_t state);
+};
+
+extern const struct ring_bell_ops ring_eventfd_ops;
+
+struct ring_region {
+	uint64_t	offset;		/* in the pool */
+	uint64_t	size;
+	uint8_t		*mem;
+	/* client: */
+	struct ring_buddy *buddy;
+};
+
+/* ---- allocator ---- */
+
+/* Blocks of one region by number; nothing of it is in shared memory. */
+struct ring_buddy;
+
+/* For size bytes, which is a multiple of RING_BLOCK. */
+struct ring_buddy *buddy_new(uint64_t size);
+void buddy_delete(struct ring_buddy *b);
+/* -ENOMEM: no room. */
+int buddy_alloc(struct ring_buddy *b, uint64_t len, uint64_t *offset);
+/* -EINVAL: there is no such block. */
+int buddy_free(struct ring_buddy *b, uint64_t offset);
+/* Hold the block around an offset; false: there is none. */
+bool buddy_hold(struct ring_buddy *b, uint64_t offset, uint64_t *start);
+/* Let go of the block at start. */
+void buddy_drop(struct ring_buddy *b, uint64_t start);
+
+/* ---- in flight ---- */
+
+#define NO_FLIGHT	UINT32_MAX
+#define NO_HOLD		UINT64_MAX
+
+/* Requests that have the same user_data. */
+struct ring_group {
+	uint64_t	user_data;
+	uint32_t	next;		/* in its chain, or free */
+	uint32_t	live;		/* without their last answer */
+	uint32_t	shots;		/* MULTISHOT among them */
+	uint32_t	holds;		/* buffers held, a list */
+	/* the most that answers to them can say */
+	uint64_t	limit, extra;
+};
+
+struct ring_hold {
+	uint64_t	block;		/* pool offset */
+	uint32_t	next;
+};
+
+struct ring_flights {
+	uint32_t	max;		/* of each of the following */
+	uint32_t	live;
+	uint32_t	mask;		/* chains - 1 */
+	uint32_t	free_group, free_hold;
+	uint32_t	spare_holds;
+	uint32_t	*chains;
+	struct ring_group *groups;
+	struct ring_hold *holds;
+};
+
+int flights_init(struct ring_flights *f, uint32_t max);
+void flights_uninit(struct ring_flights *f);
+/* A request goes; hold: what it keeps, or NO_HOLD. There is room, max says. */
+void flights_add(struct ring_flights *f, const struct scheme_sqe *sqe,
+		 uint64_t hold);
+/* Those that this answer can be for; NULL: nobody asked. */
+struct ring_group *flights_find(const struct ring_flights *f,
+				uint64_t user_data);
+/* One of the group has its last answer. Drops buffers when it was the last. */
+void flights_end(struct scheme_ring *r, struct ring_group *g);
+
+/* ---- an end ---- */
+
+struct scheme_ring {
+	enum scheme_ring_side	side;
+	bool			broken;
+	bool			gone;		/* the other side is */
+	struct ring_end		put, take;	/* client: SQ, CQ; provider: CQ, SQ */
+	struct scheme_ring_kernel *kern;
+	uint32_t		*flags;		/* ours: SCHEME_RING_NEED_* */
+	const uint32_t		*peer_flags;
+	struct scheme_sqe	*sqes;
+	struct scheme_cqe	*cqes;
+	uint64_t		spin_ns;
+
+	const struct ring_bell_ops *bell;
+	struct scheme_ring_fds	fds;
+	int			poll_fd;	/* -1 until somebody wants it */
+	void			*mem;		/* NULL: somebody else's */
+	size_t			mem_size;
+
+	unsigned int		nr_regions;
+	struct ring_region	regions[SCHEME_RING_REGIONS_MAX];
+
+	/* client: what get_sqe gave, and what is in flight */
+	struct scheme_sqe	*staged;	/* as many as the ring has entries */
+	uint32_t		nr_staged;
+	struct ring_flights	flights;
+	struct scheme_cqe	cqe;		/* a copy: the one that was peeked */
+	bool			peeked;
+	struct ring_group	*cqe_group;
+	uint64_t		forged;
+};
+
+/* Where things are; page rights are per page. */
+struct ring_layout {
+	size_t	client, provider, kernel, sq, cq, size;
+};
+
+/* Zeros become what they stand for. -EINVAL: numbers that cannot be. */
+int ring_config(struct scheme_ring_config *c);
+struct ring_layout ring_layout(const struct scheme_ring_config *c);
+/*
+ * An end over memory that somebody else has mapped, with a doorbell of its own
+ * kind. Pair with ring_uninit().
+ */
+int ring_init(struct scheme_ring *r, enum scheme_ring_side side,
+	      const struct scheme_ring_config *c, void *mem,
+	      const struct ring_bell_ops *bell);
+void ring_uninit(struct scheme_ring *r);
+
+/* 0, or -EIO; finds out whether the other side is gone. */
+int ring_check(struct scheme_ring *r);
+/* Never trusted again. Returns -EIO. */
+int ring_break(struct scheme_ring *r);
+/* Entries that wait, or that have room: more than 0, or an error. */
+int ring_entries(struct scheme_ring *r);
+int ring_space(struct scheme_ring *r);
+/* An index has moved: who sleeps for that, as flag says, is woken. */
+void ring_publish(struct scheme_ring *r, uint32_t flag);
+/*
+ * Sleep for what wants says, SCHEME_RING_NEED_* bits, unless it is there. 0 for
+ * a look at the ring, -ETIME, -EINTR.
+ */
+int ring_sleep(struct scheme_ring *r, uint32_t wants, int64_t timeout_ns);
+/*
+ * Look until it says something else than -EAGAIN; in between spin, then sleep for
+ * what wants says.
+ */
+typedef int (*ring_look_fn)(struct scheme_ring *r);
+int ring_await(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
+	       int64_t timeout_ns);
+/* Our side ends. */
+void ring_end_side(struct scheme_ring *r);
+
+/* Client, pool: hold the buffer around addr; its begin, or NO_HOLD. */
+uint64_t pool_hold(struct scheme_ring *r, uint64_t addr);
+void pool_drop(struct scheme_ring *r, uint64_t block);
+void pool_uninit(struct scheme_ring *r);
+/* A sealed memfd; and does fd have that many bytes, which it cannot lose? */
+int sealed_memory(const char *name, size_t size);
+int check_sealed(int fd, uint64_t size);
+
+#endif /* LIBSCHEME_RING_INT_H */

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Direct rings: what is there, who sleeps, who is gone. selftests/model/ring.pml
+ * is the proof that no wake-up is lost; whoever changes this changes it, too.
+ */
+#include "ring_int.h"
+#include "clock.h"
+
+#include <stdatomic.h>
+#include <sys/epoll.h>
+
+/* ---- state ------------------------------------------------------------------ */
+
+int ring_check(struct scheme_ring *r)
+{
+	uint32_t state;
+
+	if (r->broken)
+		return -EIO;
+	state = ring_load(&r->kern->state);
+	if (state & SCHEME_RING_DEAD)
+		r->gone = true;
+	if (state & SCHEME_RING_BROKEN)
+		r->broken = true;
+	return r->broken ? -EIO : 0;
+}
+
+int ring_break(struct scheme_ring *r)
+{
+	r->broken = true;
+	r->bell->mark(r, SCHEME_RING_BROKEN);
+	r->bell->doorbell(r);
+	return -EIO;
+}
+
+/*
+ * The end first, then the index: what the other side published before its end is
+ * in memory by the time that its end is seen.
+ */
+int ring_entries(struct scheme_ring *r)
+{
+	int fill, ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	fill = ring_filled(&r->take);
+	if (fill < 0)
+		return ring_break(r);
+	if (!fill)
+		return r->gone ? -ESHUTDOWN : -EAGAIN;
+	return fill;
+}
+
+int ring_space(struct scheme_ring *r)
+{
+	int room, ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	if (r->gone)
+		return -ESHUTDOWN;
+	room = ring_room(&r->put);
+	if (room < 0)
+		return ring_break(r);
+	return room ? room : -EAGAIN;
+}
+
+/* ---- sleep and wake --------------------------------------------------------- */
+
+void ring_publish(struct scheme_ring *r, uint32_t flag)
+{
+	/*
+	 * The sleeper sets its flag and then looks at our index; we have moved
+	 * the index and then look at the flag. With a full barrier on both sides
+	 * one of us sees the other.
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (__atomic_load_n(r->peer_flags, __ATOMIC_RELAXED) & flag)
+		r->bell->doorbell(r);
+}
+
+/* Is there anything to go on with? An index that cannot be is, too. */
+static bool ready(const struct scheme_ring *r, uint32_t wants)
+{
+	if (r->broken || r->gone || ring_load(&r->kern->state))
+		return true;
+	if (wants & SCHEME_RING_NEED_WAKEUP && ring_filled(&r->take))
+		return true;
+	return wants & SCHEME_RING_NEED_ROOM && ring_room(&r->put);
+}
+
+/* Say what we sleep for, then look again. */
+static bool declare(struct scheme_ring *r, uint32_t wants)
+{
+	__atomic_store_n(r->flags, wants, __ATOMIC_RELAXED);
+	atomic_thread_fence(memory_order_seq_cst);
+	return ready(r, wants);
+}
+
+static void undeclare(struct scheme_ring *r)
+{
+	__atomic_store_n(r->flags, 0, __ATOMIC_RELAXED);
+}
+
+int ring_sleep(struct scheme_ring *r, uint32_t wants, int64_t timeout_ns)
+{
+	int ret = 0;
+
+	if (!declare(r, wants))
+		ret = r->bell->wait(r, timeout_ns);
+	undeclare(r);
+	return ret;
+}
+
+/* Look until the time is over. The clock costs more than a look. */
+static bool spin(const struct scheme_ring *r, uint32_t wants, uint64_t until)
+{
+	do {
+		for (int i = 0; i < 32; i++) {
+			if (ready(r, wants))
+				return true;
+			relax();
+		}
+	} while (now_ns() < until);
+	return false;
+}
+
+/* Spin, then sleep, until there is something to look at. until: 0 is for ever. */
+static int spin_or_sleep(struct scheme_ring *r, uint32_t wants, uint64_t until)
+{
+	uint64_t now = now_ns();
+	uint64_t left = until > now ? until - now : 0;
+
+	if (until && !left)
+		return -ETIME;
+	if (r->spin_ns &&
+	    spin(r, wants, until && left < r->spin_ns ? until : now + r->spin_ns))
+		return 0;
+	if (!until)
+		return ring_sleep(r, wants, -1);
+	now = now_ns();
+	return until <= now ? 0 : ring_sleep(r, wants, (int64_t)(until - now));
+}
+
+static uint64_t deadline(int64_t timeout_ns)
+{
+	return timeout_ns < 0 ? 0 : now_ns() + (uint64_t)timeout_ns;
+}
+
+int ring_await(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
+	       int64_t timeout_ns)
+{
+	uint64_t until;
+	int wait = 0, ret = look(r);
+
+	if (ret != -EAGAIN || !timeout_ns)
+		return ret;
+	/* A time that is over counts also for a peer that wakes us for nothing. */
+	for (until = deadline(timeout_ns); ret == -EAGAIN && !wait; ret = look(r))
+		wait = spin_or_sleep(r, wants, until);
+	return ret == -EAGAIN ? wait : ret;
+}
+
+void ring_end_side(struct scheme_ring *r)
+{
+	r->bell->mark(r, SCHEME_RING_DEAD);
+	r->bell->doorbell(r);
+}
+
+/* ---- for both sides --------------------------------------------------------- */
+
+int scheme_ring_wait_room(struct scheme_ring *r, int64_t timeout_ns)
+{
+	int ret = ring_await(r, ring_space, SCHEME_RING_NEED_ROOM, timeout_ns);
+
+	return ret < 0 ? ret : 0;
+}
+
+void scheme_ring_set_spin(struct scheme_ring *r, uint32_t spin_us)
+{
+	if (spin_us > RING_SPIN_MAX_US)
+		spin_us = RING_SPIN_MAX_US;
+	r->spin_ns = (uint64_t)spin_us * 1000;
+}
+
+int scheme_ring_arm(struct scheme_ring *r, uint32_t events)
+{
+	uint32_t wants = 0;
+
+	if (!events || events & ~(uint32_t)(EPOLLIN | EPOLLOUT))
+		return -EINVAL;
+	if (events & EPOLLIN)
+		wants |= SCHEME_RING_NEED_WAKEUP;
+	if (events & EPOLLOUT)
+		wants |= SCHEME_RING_NEED_ROOM;
+	if (!declare(r, wants))
+		return 0;
+	undeclare(r);
+	return 1;
+}
+
+void scheme_ring_disarm(struct scheme_ring *r)
+{
+	undeclare(r);
+	/* resets the doorbell, and learns of an end */
+	r->bell->wait(r, 0);
+}
+
+int scheme_ring_alive(struct scheme_ring *r)
+{
+	int ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	if (!r->gone)
+		r->bell->wait(r, 0);
+	return r->gone ? -ESHUTDOWN : 0;
+}

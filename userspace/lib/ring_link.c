@@ -79,10 +79,12 @@ void ring_publish(struct scheme_ring *r, uint32_t flag)
 		r->bell->doorbell(r);
 }
 
+#define ENDED	(SCHEME_RING_DEAD | SCHEME_RING_BROKEN)
+
 /* Is there anything to go on with? An index that cannot be is, too. */
 static bool ready(const struct scheme_ring *r, uint32_t wants)
 {
-	if (r->broken || r->gone || ring_load(&r->kern->state))
+	if (r->broken || r->gone || ring_load(&r->kern->state) & ENDED)
 		return true;
 	if (wants & SCHEME_RING_NEED_WAKEUP && ring_filled(&r->take))
 		return true;

@@ -164,6 +164,13 @@ struct scheme_ops {
 	/* Reply: 0; EEXIST if there is anything of that name. */
 	void (*mkdir)(struct scheme_req *req, uint64_t handle, const char *path,
 		      mode_t mode);
+	/*
+	 * An operation of the provider's own, from SCHEME_OP_PROVIDER on; direct
+	 * rings only. The client may write to buf at any time. Absent: ENOSYS.
+	 * Reply: a value.
+	 */
+	void (*own)(struct scheme_req *req, uint8_t opcode, uint64_t handle,
+		    void *buf, uint32_t len, uint64_t offset);
 };
 
 /*
@@ -254,6 +261,7 @@ int scheme_run(struct scheme *s, const volatile int *stop);
 /* ---- requests ------------------------------------------------------------ */
 
 struct scheme *scheme_req_scheme(const struct scheme_req *req);
+/* On a direct ring: the scheme's first one, or NULL if there is none. */
 struct scheme_queue *scheme_req_queue(const struct scheme_req *req);
 /* The request as it came: ids of the caller, op_flags, user_data. */
 const struct scheme_sqe *scheme_req_sqe(const struct scheme_req *req);
@@ -332,7 +340,8 @@ int scheme_reply_dirents(struct scheme_req *req);
 
 /*
  * Tell that `handle` is now ready for `events` (EPOLLIN, EPOLLOUT …), all of
- * them, none kept from before. From any thread.
+ * them, none kept from before. From any thread. q NULL: nobody can poll, so
+ * nobody is told.
  */
 int scheme_post_event(struct scheme_queue *q, uint64_t handle, uint32_t events);
 

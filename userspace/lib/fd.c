@@ -31,7 +31,7 @@ int scheme_reply_fd(struct scheme_req *req, int fd)
 	/* first, or another thread's answer would take the ticket's place */
 	if (!req_claim(req))
 		return -EALREADY;
-	ret = q->ioctl(q, SCHEME_IOC_ATTACH, &args);
+	ret = q ? q->ioctl(q, SCHEME_IOC_ATTACH, &args) : -EOPNOTSUPP;
 	if (ret < 0)
 		cqe = (struct scheme_cqe){ .result = attach_error(ret) };
 	else
@@ -48,7 +48,7 @@ int scheme_req_fetch_fd(struct scheme_req *req, int flags)
 		.flags = (uint32_t)flags,
 	};
 
-	return q->ioctl(q, SCHEME_IOC_FETCH, &args);
+	return q ? q->ioctl(q, SCHEME_IOC_FETCH, &args) : -EOPNOTSUPP;
 }
 
 int scheme_req_attach_memory(struct scheme_req *req, int fd, uint64_t offset,
@@ -63,7 +63,7 @@ int scheme_req_attach_memory(struct scheme_req *req, int fd, uint64_t offset,
 		.size = size,
 	};
 
-	return q->ioctl(q, SCHEME_IOC_ATTACH_MEMORY, &args);
+	return q ? q->ioctl(q, SCHEME_IOC_ATTACH_MEMORY, &args) : -EOPNOTSUPP;
 }
 
 /* ---- client ---------------------------------------------------------------- */

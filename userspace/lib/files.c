@@ -8,19 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 
-static const struct scheme_ops *req_ops(const struct scheme_req *req)
-{
-	return &req->queue->scheme->ops;
-}
-
-/* Where an answer's bytes go. */
-static uint8_t *slot(const struct scheme_req *req)
-{
-	const struct scheme_queue *q = req->queue;
-
-	return q->slots + (size_t)req_index(req) * q->slot_size;
-}
-
 /* ---- payloads ------------------------------------------------------------- */
 
 /*
@@ -29,7 +16,7 @@ static uint8_t *slot(const struct scheme_req *req)
  */
 static const char *path_behind(struct scheme_req *req, size_t head)
 {
-	char *text = (char *)req->queue->slots + req->sqe.addr;
+	char *text = (char *)req_in(req);
 
 	if (req->sqe.len < head)
 		return NULL;
@@ -41,7 +28,7 @@ static const char *path_behind(struct scheme_req *req, size_t head)
 static bool two_paths(struct scheme_req *req, const char **first,
 		      const char **second)
 {
-	char *text = (char *)req->queue->slots + req->sqe.addr;
+	char *text = (char *)req_in(req);
 	struct scheme_paths head;
 
 	if (req->sqe.len < sizeof(head))
@@ -82,7 +69,7 @@ static void run_utimens(struct scheme_req *req, const char *path)
 {
 	struct scheme_times times;
 
-	memcpy(&times, req->queue->slots + req->sqe.addr, sizeof(times));
+	memcpy(&times, req_in(req), sizeof(times));
 	req_ops(req)->utimens(req, req->sqe.handle, path, &times);
 }
 
@@ -236,11 +223,11 @@ void run_fcntl(struct scheme_req *req)
 
 int scheme_reply_bytes(struct scheme_req *req, const void *data, size_t len)
 {
-	if (len > req->sqe.aux || len > req->queue->slot_size) {
+	if (len > req->sqe.aux || len > req_room(req)) {
 		scheme_reply(req, -ENAMETOOLONG);
 		return -EINVAL;
 	}
-	memcpy(slot(req), data, len);
+	memcpy(req_out(req), data, len);
 	return scheme_reply(req, (int64_t)len);
 }
 
@@ -270,7 +257,7 @@ int scheme_dirent_add(struct scheme_req *req, uint64_t ino, uint64_t next,
 		.type = (uint16_t)(mode >> 12 & 15),
 		.namelen = (uint16_t)len,
 	};
-	uint8_t *at = slot(req) + req->fill;
+	uint8_t *at = req_out(req) + req->fill;
 
 	if (!len || len > SCHEME_DIRENT_NAME_MAX || strchr(name, '/') ||
 	    !next || next > INT64_MAX - 2)

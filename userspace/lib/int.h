@@ -7,6 +7,7 @@
  *   fd		files in flight, memory to map
  *   files	dispatch and answers of operations on files and directories
  *   queue	rings and slots in memory, ENTER
+ *   ring_*	direct rings, see ring_int.h
  *   client	the other side			url	names of files
  *   event	event queues
  *   request	the client's operations on files and directories
@@ -39,9 +40,14 @@ enum req_state {
 	REQ_ANSWERED,
 };
 
+/* Gives a claimed request's answer to whoever asked: a queue, or a direct ring. */
+typedef int (*req_post_fn)(struct scheme_req *req, const struct scheme_cqe *cqe);
+
 /* One for each slot, used again and again. */
 struct scheme_req {
-	struct scheme_queue	*queue;		/* constant */
+	struct scheme		*scheme;	/* constant */
+	struct scheme_queue	*queue;		/* constant; NULL on a direct ring */
+	req_post_fn		post;		/* constant */
 	_Atomic int		state;		/* enum req_state */
 	/* written by the serving thread before PENDING, then constant */
 	struct scheme_sqe	sqe;
@@ -49,6 +55,12 @@ struct scheme_req {
 	/* GETDENTS, until its answer: bytes put, and more would not fit */
 	uint32_t		fill;
 	bool			full;
+	/*
+	 * Direct ring, written before PENDING: the payload, which is private if it
+	 * is text; where an answer's bytes go, and how many can.
+	 */
+	uint8_t			*in, *out;
+	uint32_t		room;
 	/* the provider's */
 	void			*user;
 };
@@ -135,6 +147,30 @@ static inline uint32_t req_index(const struct scheme_req *req)
 	return (uint32_t)(req - req->queue->reqs);
 }
 
+/* Where the payload starts; bounds have been checked. */
+static inline uint8_t *req_in(const struct scheme_req *req)
+{
+	return req->queue ? req->queue->slots + req->sqe.addr : req->in;
+}
+
+/* Where an answer's bytes go, and the most that can. */
+static inline uint8_t *req_out(const struct scheme_req *req)
+{
+	const struct scheme_queue *q = req->queue;
+
+	return q ? q->slots + (size_t)req_index(req) * q->slot_size : req->out;
+}
+
+static inline uint32_t req_room(const struct scheme_req *req)
+{
+	return req->queue ? req->queue->slot_size : req->room;
+}
+
+static inline const struct scheme_ops *req_ops(const struct scheme_req *req)
+{
+	return &req->scheme->ops;
+}
+
 /* Become the one who answers; false: somebody has. */
 bool req_claim(struct scheme_req *req);
 /*
@@ -142,6 +178,10 @@ bool req_claim(struct scheme_req *req);
  * req may be another request's.
  */
 int req_post(struct scheme_req *req, struct scheme_cqe *cqe);
+/* Run the callback of a pending request whose payload has been checked. */
+void req_run(struct scheme_req *req);
+/* Has this operation a payload that ends with text, for which a NUL needs room? */
+bool op_has_text(uint8_t opcode);
 /* From an entry to its callback: operations on one path, on two, and others. */
 void run_path(struct scheme_req *req);
 void run_paths(struct scheme_req *req);

@@ -36,6 +36,11 @@ static int queue_ioctl(struct scheme_queue *q, unsigned long cmd, void *arg)
 	return ioctl_errno(q->fd, cmd, arg);
 }
 
+static int post_answer(struct scheme_req *req, const struct scheme_cqe *cqe)
+{
+	return queue_post(req->queue, cqe, req_index(req));
+}
+
 int queue_init(struct scheme_queue *q, struct scheme *s,
 	       const struct scheme_queue_info *info, queue_enter_fn enter)
 {
@@ -52,8 +57,11 @@ int queue_init(struct scheme_queue *q, struct scheme *s,
 	q->reqs = calloc(q->depth, sizeof(*q->reqs));
 	if (!q->reqs)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < q->depth; i++)
+	for (uint32_t i = 0; i < q->depth; i++) {
+		q->reqs[i].scheme = s;
 		q->reqs[i].queue = q;
+		q->reqs[i].post = post_answer;
+	}
 	pthread_mutex_init(&q->post_lock, NULL);
 	return 0;
 }

@@ -15,7 +15,7 @@ bool req_claim(struct scheme_req *req)
 int req_post(struct scheme_req *req, struct scheme_cqe *cqe)
 {
 	cqe->user_data = req->sqe.user_data;
-	return queue_post(req->queue, cqe, req_index(req));
+	return req->post(req, cqe);
 }
 
 static int answer(struct scheme_req *req, struct scheme_cqe *cqe)
@@ -54,6 +54,7 @@ int scheme_reply_call(struct scheme_req *req, int64_t result, uint32_t out_len)
 	return answer(req, &cqe);
 }
 
+/* Without a queue nobody can poll: there is nobody to tell. */
 int scheme_post_event(struct scheme_queue *q, uint64_t handle, uint32_t events)
 {
 	const struct scheme_cqe cqe = {
@@ -62,17 +63,17 @@ int scheme_post_event(struct scheme_queue *q, uint64_t handle, uint32_t events)
 		.kind = SCHEME_CQE_EVENT,
 	};
 
-	return queue_post(q, &cqe, NO_TAG);
+	return q ? queue_post(q, &cqe, NO_TAG) : 0;
 }
 
 struct scheme *scheme_req_scheme(const struct scheme_req *req)
 {
-	return req->queue->scheme;
+	return req->scheme;
 }
 
 struct scheme_queue *scheme_req_queue(const struct scheme_req *req)
 {
-	return req->queue;
+	return req->queue ? req->queue : scheme_queue(req->scheme, 0);
 }
 
 const struct scheme_sqe *scheme_req_sqe(const struct scheme_req *req)

@@ -15,24 +15,13 @@
 
 /* ---- one request ---------------------------------------------------------- */
 
-/* Where the payload starts; bounds have been checked. */
-static void *payload(const struct scheme_req *req)
-{
-	return req->queue->slots + req->sqe.addr;
-}
-
 /* The payload as a string. It has been checked that one byte more is ours. */
 static char *payload_string(const struct scheme_req *req)
 {
-	char *text = payload(req);
+	char *text = (char *)req_in(req);
 
 	text[req->sqe.len] = '\0';
 	return text;
-}
-
-static const struct scheme_ops *req_ops(const struct scheme_req *req)
-{
-	return &req->queue->scheme->ops;
 }
 
 static bool path_fits(struct scheme_req *req)
@@ -76,7 +65,7 @@ static void run_read(struct scheme_req *req)
 	if (!req_ops(req)->read)
 		scheme_reply(req, -EOPNOTSUPP);
 	else
-		req_ops(req)->read(req, req->sqe.handle, payload(req),
+		req_ops(req)->read(req, req->sqe.handle, req_in(req),
 				   req->sqe.len, req->sqe.offset);
 }
 
@@ -85,30 +74,28 @@ static void run_write(struct scheme_req *req)
 	if (!req_ops(req)->write)
 		scheme_reply(req, -EOPNOTSUPP);
 	else
-		req_ops(req)->write(req, req->sqe.handle, payload(req),
+		req_ops(req)->write(req, req->sqe.handle, req_in(req),
 				    req->sqe.len, req->sqe.offset);
 }
 
 static void run_call(struct scheme_req *req)
 {
-	struct scheme_queue *q = req->queue;
 	struct scheme_call_header *h = &req->call;
-	uint8_t *slot = q->slots + (size_t)req_index(req) * q->slot_size;
 
 	if (!req_ops(req)->call) {
 		scheme_reply(req, -EOPNOTSUPP);
 		return;
 	}
 	if (req->sqe.len >= sizeof(*h))
-		memcpy(h, payload(req), sizeof(*h));
-	if (req->sqe.len < sizeof(*h) || h->out_len > q->slot_size ||
+		memcpy(h, req_in(req), sizeof(*h));
+	if (req->sqe.len < sizeof(*h) || h->out_len > req_room(req) ||
 	    h->in_len != req->sqe.len - sizeof(*h)) {
 		scheme_reply(req, -EINVAL);
 		return;
 	}
 	req_ops(req)->call(req, req->sqe.handle, (const uint64_t *)h->word,
-			   (uint8_t *)payload(req) + sizeof(*h), h->in_len,
-			   slot, h->out_len);
+			   req_in(req) + sizeof(*h), h->in_len,
+			   req_out(req), h->out_len);
 }
 
 static void run_fsize(struct scheme_req *req)
@@ -188,11 +175,20 @@ static void (*const run_table[])(struct scheme_req *req) = {
 _Static_assert(sizeof(run_table) / sizeof(run_table[0]) == SCHEME_OP_LAST + 1,
 	       "an entry for every operation up to the last");
 
-static void run(struct scheme_req *req)
+/* They come on direct rings only. */
+static void run_own(struct scheme_req *req)
+{
+	req_ops(req)->own(req, req->sqe.opcode, req->sqe.handle, req_in(req),
+			  req->sqe.len, req->sqe.offset);
+}
+
+void req_run(struct scheme_req *req)
 {
 	uint8_t opcode = req->sqe.opcode;
 
-	if (opcode > SCHEME_OP_LAST)
+	if (opcode >= SCHEME_OP_PROVIDER && !req->queue && req_ops(req)->own)
+		run_own(req);
+	else if (opcode > SCHEME_OP_LAST)
 		scheme_reply(req, -ENOSYS);
 	else if (!run_table[opcode])
 		scheme_reply(req, -EOPNOTSUPP);
@@ -233,8 +229,7 @@ static void serve_oneway(struct scheme_queue *q, const struct scheme_sqe *sqe)
 		q->scheme->ops.munmap(q->scheme, sqe->handle);
 }
 
-/* Operations whose payload ends with text, for which a NUL must have room. */
-static bool has_text(uint8_t opcode)
+bool op_has_text(uint8_t opcode)
 {
 	switch (opcode) {
 	case SCHEME_OP_OPEN:
@@ -256,7 +251,7 @@ static bool payload_ok(const struct scheme_queue *q,
 	uint64_t end = (uint64_t)q->depth * q->slot_size;
 
 	return sqe->addr <= end &&
-	       sqe->len + (uint64_t)has_text(sqe->opcode) <= end - sqe->addr;
+	       sqe->len + (uint64_t)op_has_text(sqe->opcode) <= end - sqe->addr;
 }
 
 /* A request, in the place that belongs to its slot. -EIO: no such slot. */
@@ -270,7 +265,7 @@ static int serve_request(struct scheme_queue *q, const struct scheme_sqe *sqe)
 	req->user = NULL;
 	atomic_store_explicit(&req->state, REQ_PENDING, memory_order_release);
 	if (payload_ok(q, sqe))
-		run(req);
+		req_run(req);
 	else
 		scheme_reply(req, -EINVAL);
 	return 0;

@@ -235,6 +235,69 @@ int scheme_ring_wait_sqe(struct scheme_ring *ring, int64_t timeout_ns);
 int scheme_ring_push(struct scheme_ring *ring, const struct scheme_cqe *cqes,
 		     unsigned int nr);
 
+/* ---- serving a ring with the callbacks of a scheme ------------------------------ */
+
+/*
+ * A scheme that the module does not know: callbacks for rings. ops and user as for
+ * scheme_create(); ends with scheme_destroy(). A scheme of the module can serve
+ * rings as well, with the same callbacks.
+ */
+int scheme_create_local(struct scheme **out, const struct scheme_ops *ops,
+			size_t ops_size, void *user);
+
+/* The provider's end of a ring, served with a scheme's callbacks. */
+struct scheme_ring_server;
+
+struct scheme_ring_server_config {
+	uint32_t	depth;	/* most requests at a time, at most 4096; 0 is 128 */
+	uint32_t	files;	/* most open files, at most 65536; 0 is 64 */
+	/* who the client is: what it writes about itself does not count */
+	uint32_t	pid, uid, gid;
+};
+
+/*
+ * Serve ring, a provider's end, which stays the caller's and must stay longer
+ * than the server, as must the scheme. EINVAL: not a provider's end, or numbers
+ * that cannot be; EBUSY: it is served; ENOMEM.
+ *
+ * A handle in an entry is an index of the ring's own table: what OPEN or DUP has
+ * answered here, or what was added. Nothing else can be named: EBADF. What was
+ * opened is closed with its CLOSE, or at the ring's end.
+ */
+int scheme_ring_server_create(struct scheme_ring_server **out, struct scheme *s,
+			      struct scheme_ring *ring,
+			      const struct scheme_ring_server_config *config);
+/*
+ * Let the client use this number of the provider's; returns the index. No close()
+ * comes for it. In the serving thread. EMFILE.
+ */
+int scheme_ring_server_add_file(struct scheme_ring_server *server,
+				uint64_t handle);
+/*
+ * Post the answers, wait at most timeout_ns for entries and run the callbacks of
+ * all that may start. Returns how many entries were taken; 0 also when there were
+ * only answers of other threads to post. After ESHUTDOWN and EIO all requests
+ * without an answer have been cancelled, and each still wants its reply.
+ */
+int scheme_ring_server_step(struct scheme_ring_server *server,
+			    int64_t timeout_ns);
+/* As scheme_ring_arm(), for what a step would do; disarm the ring. */
+int scheme_ring_server_arm(struct scheme_ring_server *server);
+/* Requests that have not been answered. */
+unsigned int scheme_ring_server_pending(struct scheme_ring_server *server);
+/*
+ * Stop serving; in the serving thread, when no other is in a reply. What was opened
+ * is closed. EBUSY: requests are unanswered; they have been cancelled.
+ */
+int scheme_ring_server_destroy(struct scheme_ring_server *server);
+/*
+ * One more answer, not the last, to a request that has SCHEME_SQE_MULTISHOT among
+ * the flags of scheme_req_sqe(); the last one is a scheme_reply*(). From any thread.
+ * EAGAIN: too many wait for room; try again after a step. EOPNOTSUPP: not on a
+ * direct ring; EINVAL: not asked for; EALREADY.
+ */
+int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra);
+
 #ifdef __cplusplus
 }
 #endif

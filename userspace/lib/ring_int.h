@@ -6,7 +6,7 @@
  *   ring_bell	eventfds			ring_pool	regions and buffers
  *   ring_buddy	the allocator		ring_client	submit, reap
  *   ring_flight	what is in flight	ring_prep	entries
- *   ring_provider	pop, push
+ *   ring_provider	pop, push		ring_serve	see ring_serve.h
  *
  * LIVE -> GONE [the other side is, ring_check() or the bell says so]: what it
  * has left can be taken, then ESHUTDOWN.   LIVE, GONE -> BROKEN [ring_break()]
@@ -132,6 +132,8 @@ struct scheme_ring {
 
 	unsigned int		nr_regions;
 	struct ring_region	regions[SCHEME_RING_REGIONS_MAX];
+
+	struct scheme_ring_server *server;	/* provider: who serves it, or NULL */
 
 	/* client: what get_sqe gave, and what is in flight */
 	struct scheme_sqe	*staged;	/* as many as the ring has entries */

@@ -3,6 +3,7 @@
  * Schemes: from the control node to mapped queues, and back.
  */
 #include "int.h"
+#include "ring_int.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -174,6 +175,22 @@ int scheme_create(struct scheme **out, const struct scheme_config *config,
 	ret = take_ops(s, ops, ops_size);
 	if (!ret)
 		ret = register_scheme(s, &create, config->control);
+	if (ret)
+		scheme_destroy(s);
+	else
+		*out = s;
+	return ret;
+}
+
+int scheme_create_local(struct scheme **out, const struct scheme_ops *ops,
+			size_t ops_size, void *user)
+{
+	struct scheme *s = alloc_scheme(user);
+	int ret;
+
+	if (!s)
+		return -ENOMEM;
+	ret = take_ops(s, ops, ops_size);
 	if (ret)
 		scheme_destroy(s);
 	else

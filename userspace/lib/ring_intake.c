@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A ring's server: from an entry, which is the client's word, to a request. The
+ * entry is the server's own copy; payloads that are text are copied, too, before
+ * anybody looks at them.
+ */
+#include "ring_serve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KNOWN_SQE_FLAGS	(SCHEME_SQE_ONEWAY | SCHEME_SQE_DRAIN | SCHEME_SQE_CHAIN | \
+			 SCHEME_SQE_CHAIN_SOFT | SCHEME_SQE_MULTISHOT)
+#define CHAINS		(SCHEME_SQE_CHAIN | SCHEME_SQE_CHAIN_SOFT)
+/* The longest payload that is text: two paths, their header and a NUL. */
+#define TEXT_MAX	(sizeof(struct scheme_paths) + 2 * SCHEME_PATH_MAX + 1)
+
+/* ---- payload ----------------------------------------------------------------- */
+
+static int take_text(struct ring_req *r)
+{
+	const struct scheme_sqe *sqe = &r->req.sqe;
+	const void *from = scheme_ring_at(r->server->ring, sqe->addr, sqe->len);
+
+	if (sqe->len > TEXT_MAX)
+		return -ENAMETOOLONG;
+	if (sqe->len && !from)
+		return -EFAULT;
+	r->text = malloc((size_t)sqe->len + 1);	/* a NUL comes behind it */
+	if (!r->text)
+		return -ENOMEM;
+	if (sqe->len)
+		memcpy(r->text, from, sqe->len);
+	r->req.in = r->text;
+	return 0;
+}
+
+/* Bytes of the pool that the request and its answer need at addr. */
+static uint64_t shared_bytes(const struct scheme_sqe *sqe)
+{
+	switch (sqe->opcode) {
+	case SCHEME_OP_READ:
+	case SCHEME_OP_WRITE:
+	case SCHEME_OP_GETDENTS:
+		return sqe->len;
+	case SCHEME_OP_CALL:
+		return sqe->aux > sqe->len ? sqe->aux : sqe->len;
+	case SCHEME_OP_STAT:
+	case SCHEME_OP_STATFS:
+	case SCHEME_OP_PATH:
+	case SCHEME_OP_READLINK:
+		return sqe->aux;
+	default:
+		return sqe->opcode >= SCHEME_OP_PROVIDER ? sqe->len : 0;
+	}
+}
+
+static int take_payload(struct ring_req *r)
+{
+	struct scheme_req *req = &r->req;
+	uint64_t bytes = shared_bytes(&req->sqe);
+
+	/* without bytes there is nothing to point at, but no NULL either */
+	req->in = req->out = (uint8_t *)&r->req.sqe;
+	req->room = 0;
+	if (bytes) {
+		if (bytes > UINT32_MAX)
+			return -EFAULT;
+		req->out = scheme_ring_at(r->server->ring, req->sqe.addr, bytes);
+		if (!req->out)
+			return -EFAULT;
+		req->in = req->out;
+		req->room = (uint32_t)bytes;
+	}
+	return op_has_text(req->sqe.opcode) ? take_text(r) : 0;
+}
+
+/* ---- files ------------------------------------------------------------------- */
+
+static bool makes_file(uint8_t opcode)
+{
+	return opcode == SCHEME_OP_OPEN || opcode == SCHEME_OP_DUP;
+}
+
+static bool has_second(uint8_t opcode)
+{
+	return opcode == SCHEME_OP_RENAME || opcode == SCHEME_OP_LINK ||
+	       opcode == SCHEME_OP_SYMLINK;
+}
+
+static int take_files(struct ring_req *r)
+{
+	struct scheme_ring_server *s = r->server;
+	struct scheme_sqe *sqe = &r->req.sqe;
+	int ret = 0;
+
+	r->file = r->file2 = NO_FILE;
+	if (sqe->opcode != SCHEME_OP_NOP)
+		ret = files_use(s, sqe->handle, &sqe->handle, &r->file);
+	if (!ret && has_second(sqe->opcode))
+		ret = files_use(s, sqe->aux, &sqe->aux, &r->file2);
+	if (ret || !makes_file(sqe->opcode))
+		return ret;
+	/* before it is opened: there is no taking that back */
+	if (s->nr_files == s->config.files)
+		return -EMFILE;
+	s->nr_files++;
+	return 0;
+}
+
+/* ---- order ------------------------------------------------------------------- */
+
+static void take_order(struct scheme_ring_server *s, struct ring_req *r)
+{
+	r->older = s->newest;
+	r->newer = NULL;
+	if (s->newest)
+		s->newest->newer = r;
+	else
+		s->oldest = r;
+	s->newest = r;
+	r->chained = NULL;
+	r->before = s->last_result;
+	r->after = r->req.sqe.flags & CHAINS ? s->last : NULL;
+	if (r->after)
+		r->after->chained = r;
+	s->last = r;
+}
+
+/* Behind all that are as urgent; nearly always that is the end. */
+static void add_waiting(struct scheme_ring_server *s, struct ring_req *r)
+{
+	uint16_t priority = r->req.sqe.priority;
+	struct ring_req **link = &s->waiting;
+
+	if (s->waiting && s->waiting_last->req.sqe.priority >= priority)
+		link = &s->waiting_last->next;
+	while (*link && (*link)->req.sqe.priority >= priority)
+		link = &(*link)->next;
+	r->next = *link;
+	*link = r;
+	if (!r->next)
+		s->waiting_last = r;
+	r->waiting = true;
+}
+
+/* ---- all of it --------------------------------------------------------------- */
+
+static int check(const struct scheme_sqe *sqe)
+{
+	if (sqe->flags & ~KNOWN_SQE_FLAGS || (sqe->flags & CHAINS) == CHAINS)
+		return -EINVAL;
+	switch (sqe->opcode) {
+	case SCHEME_OP_SENDFD:
+	case SCHEME_OP_RECVFD:
+	case SCHEME_OP_MMAP_PREP:
+		return -EOPNOTSUPP;	/* they need the kernel */
+	case SCHEME_OP_CLOSE:
+	case SCHEME_OP_CANCEL:
+	case SCHEME_OP_MUNMAP:
+		return -EINVAL;		/* one-way */
+	default:
+		return 0;
+	}
+}
+
+void intake(struct scheme_ring_server *s, const struct scheme_sqe *sqe)
+{
+	struct ring_req *r = s->free;
+
+	s->free = r->next;
+	s->pending++;
+	r->req.sqe = *sqe;
+	r->req.sqe.pid = s->config.pid;
+	r->req.sqe.uid = s->config.uid;
+	r->req.sqe.gid = s->config.gid;
+	r->req.user = NULL;
+	r->text = NULL;
+	r->cancelled = false;
+	r->file = r->file2 = NO_FILE;
+	atomic_store_explicit(&r->req.state, REQ_PENDING, memory_order_release);
+	take_order(s, r);
+	add_waiting(s, r);
+	r->error = check(sqe);
+	if (!r->error)
+		r->error = take_files(r);
+	if (r->error)
+		return;
+	r->opening = makes_file(sqe->opcode);
+	r->error = take_payload(r);
+}
+
+void intake_undo(struct ring_req *r)
+{
+	free(r->text);
+	r->text = NULL;
+	files_release(r->server, r->file);
+	files_release(r->server, r->file2);
+	r->file = r->file2 = NO_FILE;
+	if (r->opening)
+		r->server->nr_files--;
+	r->opening = false;
+}
+
+static bool is_victim(const struct ring_req *r, const struct scheme_sqe *sqe)
+{
+	if (sqe->op_flags & SCHEME_CANCEL_HANDLE)
+		return r->file != NO_FILE && r->file == sqe->handle;
+	return r->req.sqe.user_data == sqe->user_data;
+}
+
+void intake_oneway(struct scheme_ring_server *s, const struct scheme_sqe *sqe)
+{
+	struct ring_req *r;
+
+	/* nobody answers it: it counts as answered */
+	s->last = NULL;
+	s->last_result = 0;
+	if (sqe->opcode == SCHEME_OP_CLOSE)
+		files_close(s, sqe->handle);
+	if (sqe->opcode != SCHEME_OP_CANCEL ||
+	    sqe->op_flags & ~SCHEME_CANCEL_HANDLE)
+		return;
+	for (r = s->oldest; r; r = r->newer)
+		if (is_victim(r, sqe))
+			server_cancel(r);
+}

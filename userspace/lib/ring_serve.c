@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A ring's server: what may start and in which order, answers, waiting.
+ */
+#include "ring_serve.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define BATCH		32U
+#define DEFAULT_DEPTH	128U
+#define DEPTH_MAX	4096U
+#define DEFAULT_FILES	64U
+#define FILES_MAX	65536U
+
+static struct ring_req *ring_req(struct scheme_req *req)
+{
+	return (struct ring_req *)req;
+}
+
+_Static_assert(offsetof(struct ring_req, req) == 0, "one is the other's first");
+
+/* ---- answers, from any thread ------------------------------------------------- */
+
+static void wake_server(struct scheme_ring_server *s)
+{
+	if (atomic_load(&s->thread) != (uintptr_t)pthread_self())
+		s->ring->bell->self(s->ring);
+}
+
+static void add_answer_locked(struct scheme_ring_server *s, struct ring_req *r,
+			      const struct scheme_cqe *cqe)
+{
+	uint32_t place = (s->first_answer + s->nr_answers++) % (2 * s->config.depth);
+
+	s->answers[place] = (struct ring_answer){ .req = r, .cqe = *cqe };
+}
+
+/* There is always room: each request has one last answer. */
+int server_post(struct scheme_req *req, const struct scheme_cqe *cqe)
+{
+	struct scheme_ring_server *s = ring_req(req)->server;
+
+	pthread_mutex_lock(&s->lock);
+	add_answer_locked(s, ring_req(req), cqe);
+	pthread_mutex_unlock(&s->lock);
+	wake_server(s);
+	return 0;
+}
+
+int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra)
+{
+	const struct scheme_cqe cqe = {
+		.user_data = req->sqe.user_data,
+		.result = result,
+		.flags = SCHEME_CQE_F_MORE,
+		.extra = extra,
+	};
+	struct scheme_ring_server *s;
+	int ret = 0;
+
+	if (req->queue)
+		return -EOPNOTSUPP;
+	if (!(req->sqe.flags & SCHEME_SQE_MULTISHOT))
+		return -EINVAL;
+	if (atomic_load(&req->state) != REQ_PENDING)
+		return -EALREADY;
+	s = ring_req(req)->server;
+	pthread_mutex_lock(&s->lock);
+	if (s->nr_more == s->config.depth) {
+		ret = -EAGAIN;
+	} else {
+		s->nr_more++;
+		add_answer_locked(s, NULL, &cqe);
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (!ret)
+		wake_server(s);
+	return ret;
+}
+
+static bool has_answers(struct scheme_ring_server *s)
+{
+	bool has;
+
+	pthread_mutex_lock(&s->lock);
+	has = s->nr_answers;
+	pthread_mutex_unlock(&s->lock);
+	return has;
+}
+
+/* ---- answers, to the ring ------------------------------------------------------ */
+
+static void leave_order(struct scheme_ring_server *s, struct ring_req *r,
+			int64_t result)
+{
+	if (r->older)
+		r->older->newer = r->newer;
+	else
+		s->oldest = r->newer;
+	if (r->newer)
+		r->newer->older = r->older;
+	else
+		s->newest = r->older;
+	if (r->after)
+		r->after->chained = NULL;
+	if (r->chained) {
+		r->chained->after = NULL;
+		r->chained->before = result;
+	}
+	if (s->last != r)
+		return;
+	s->last = NULL;
+	s->last_result = result;
+}
+
+/* The client's name for what has been opened. */
+static void name_file(struct scheme_ring_server *s, struct ring_req *r,
+		      struct scheme_cqe *cqe)
+{
+	if (!r->opening || cqe->result < 0)
+		return;
+	r->opening = false;
+	cqe->result = files_add(s, (uint64_t)cqe->result, true);
+}
+
+/* The request is answered: it, and what it used, is free. */
+static void finish(struct scheme_ring_server *s, struct ring_req *r,
+		   struct scheme_cqe *cqe)
+{
+	name_file(s, r, cqe);
+	if (r->req.sqe.flags & SCHEME_SQE_MULTISHOT)
+		cqe->flags |= SCHEME_CQE_F_LAST;
+	leave_order(s, r, cqe->result);
+	intake_undo(r);
+	r->next = s->free;
+	s->free = r;
+	s->pending--;
+}
+
+static unsigned int take_answers(struct scheme_ring_server *s,
+				 struct ring_answer *answers, unsigned int max)
+{
+	unsigned int nr = 0;
+
+	pthread_mutex_lock(&s->lock);
+	while (nr < max && s->nr_answers) {
+		answers[nr] = s->answers[s->first_answer];
+		s->nr_more -= !answers[nr++].req;
+		s->first_answer = (s->first_answer + 1) % (2 * s->config.depth);
+		s->nr_answers--;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return nr;
+}
+
+/* As many as there is room for. Without a client they go nowhere. */
+static unsigned int flush(struct scheme_ring_server *s)
+{
+	struct ring_answer answers[BATCH];
+	struct scheme_cqe cqes[BATCH];
+	unsigned int nr, max, total = 0;
+	int room;
+
+	for (;;) {
+		room = s->drops ? -ESHUTDOWN : ring_space(s->ring);
+		if (room == -EAGAIN)
+			return total;
+		max = room > 0 && (unsigned int)room < BATCH ? (unsigned int)room : BATCH;
+		nr = take_answers(s, answers, max);
+		if (!nr)
+			return total;
+		for (unsigned int i = 0; i < nr; i++) {
+			cqes[i] = answers[i].cqe;
+			if (answers[i].req)
+				finish(s, answers[i].req, &cqes[i]);
+		}
+		if (room > 0)
+			scheme_ring_push(s->ring, cqes, nr);
+		total += nr;
+	}
+}
+
+/* ---- start --------------------------------------------------------------------- */
+
+static bool may_start(const struct scheme_ring_server *s,
+		      const struct ring_req *r)
+{
+	if (r->cancelled)
+		return true;
+	if (r->after)
+		return false;
+	return !(r->req.sqe.flags & SCHEME_SQE_DRAIN) || s->oldest == r;
+}
+
+static void start(struct ring_req *r)
+{
+	r->waiting = false;
+	if (r->error)
+		scheme_reply(&r->req, r->error);
+	else if (r->req.sqe.flags & SCHEME_SQE_CHAIN_SOFT && r->before < 0)
+		scheme_reply(&r->req, -ECANCELED);
+	else
+		req_run(&r->req);
+}
+
+static void start_all(struct scheme_ring_server *s)
+{
+	struct ring_req **link = &s->waiting, *r, *stays = NULL;
+
+	while ((r = *link)) {
+		if (may_start(s, r)) {
+			*link = r->next;
+			start(r);
+		} else {
+			stays = r;
+			link = &r->next;
+		}
+	}
+	s->waiting_last = stays;
+}
+
+void server_cancel(struct ring_req *r)
+{
+	const struct scheme_ops *ops = &r->server->scheme->ops;
+
+	if (r->cancelled)
+		return;
+	r->cancelled = true;
+	if (r->waiting)
+		r->error = -ECANCELED;
+	else if (ops->cancel && atomic_load(&r->req.state) == REQ_PENDING)
+		ops->cancel(&r->req);
+}
+
+/* ---- a step -------------------------------------------------------------------- */
+
+static bool is_full(const struct scheme_ring_server *s)
+{
+	return s->pending == s->config.depth;
+}
+
+static void take_one(struct scheme_ring_server *s, const struct scheme_sqe *sqe)
+{
+	if (sqe->flags & SCHEME_SQE_ONEWAY) {
+		intake_oneway(s, sqe);
+	} else if (is_full(s)) {
+		s->held = *sqe;
+		s->holds = true;
+	} else {
+		intake(s, sqe);
+	}
+}
+
+static void take_held(struct scheme_ring_server *s)
+{
+	if (!s->holds || is_full(s))
+		return;
+	s->holds = false;
+	intake(s, &s->held);
+}
+
+/*
+ * While answers wait for room nothing new is taken. When all requests are in use,
+ * one entry at a time, so that a CANCEL is seen; one that is none waits here.
+ */
+static int take_entries(struct scheme_ring_server *s)
+{
+	struct scheme_sqe sqes[BATCH];
+	unsigned int room;
+	int nr = ring_check(s->ring);
+
+	if (nr)
+		return nr;
+	take_held(s);
+	if (s->holds || has_answers(s))
+		return s->ring->gone ? -ESHUTDOWN : 0;
+	room = s->config.depth - s->pending;
+	nr = scheme_ring_pop(s->ring, sqes, !room ? 1 : room < BATCH ? room : BATCH);
+	for (int i = 0; i < nr; i++)
+		take_one(s, &sqes[i]);
+	return nr == -EAGAIN ? 0 : nr;
+}
+
+static void cancel_all(struct scheme_ring_server *s)
+{
+	for (struct ring_req *r = s->oldest; r; r = r->newer)
+		server_cancel(r);
+}
+
+/* Start what may, until nothing more comes of it. */
+static void run_all(struct scheme_ring_server *s)
+{
+	do {
+		start_all(s);
+	} while (flush(s) && s->waiting);
+}
+
+static void end(struct scheme_ring_server *s)
+{
+	cancel_all(s);
+	run_all(s);
+	files_close_all(s);
+}
+
+static int serve_round(struct scheme_ring_server *s)
+{
+	int nr, total = 0;
+
+	atomic_store(&s->thread, (uintptr_t)pthread_self());
+	flush(s);
+	do {
+		nr = take_entries(s);
+		run_all(s);
+		total += nr > 0 ? nr : 0;
+	} while (nr > 0 && (unsigned int)total < s->config.depth);
+	if (nr < 0)
+		end(s);
+	atomic_store(&s->thread, 0);
+	return total ? total : nr;	/* an error comes again */
+}
+
+/* What a step would have to do. */
+static int look(struct scheme_ring *r)
+{
+	struct scheme_ring_server *s = r->server;
+	int ret;
+
+	if (has_answers(s)) {
+		ret = ring_space(r);
+		return ret > 0 ? 1 : ret;
+	}
+	if (!s->holds)
+		return ring_entries(r);
+	ret = ring_check(r);
+	return ret ? ret : r->gone ? -ESHUTDOWN : -EAGAIN;
+}
+
+static uint32_t wants(struct scheme_ring_server *s)
+{
+	if (has_answers(s))
+		return SCHEME_RING_NEED_ROOM;
+	return s->holds ? 0 : SCHEME_RING_NEED_WAKEUP;
+}
+
+int scheme_ring_server_step(struct scheme_ring_server *s, int64_t timeout_ns)
+{
+	int ret = serve_round(s);
+
+	if (ret || !timeout_ns)
+		return ret;
+	ret = ring_await(s->ring, look, wants(s), timeout_ns);
+	return ret == -ETIME || ret == -EINTR ? ret : serve_round(s);
+}
+
+int scheme_ring_server_arm(struct scheme_ring_server *s)
+{
+	uint32_t what = wants(s);
+
+	if (look(s->ring) != -EAGAIN)
+		return 1;
+	if (!what)
+		return 0;
+	return scheme_ring_arm(s->ring, what & SCHEME_RING_NEED_ROOM ? EPOLLOUT :
+			       EPOLLIN);
+}
+
+/* ---- servers --------------------------------------------------------------------- */
+
+static int server_config(struct scheme_ring_server_config *c)
+{
+	if (!c->depth)
+		c->depth = DEFAULT_DEPTH;
+	if (!c->files)
+		c->files = DEFAULT_FILES;
+	return c->depth > DEPTH_MAX || c->files > FILES_MAX ? -EINVAL : 0;
+}
+
+static void free_server(struct scheme_ring_server *s)
+{
+	pthread_mutex_destroy(&s->lock);
+	free(s->reqs);
+	free(s->files);
+	free(s->answers);
+	free(s);
+}
+
+static struct scheme_ring_server *
+new_server(const struct scheme_ring_server_config *c)
+{
+	struct scheme_ring_server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->config = *c;
+	pthread_mutex_init(&s->lock, NULL);
+	s->reqs = calloc(c->depth, sizeof(*s->reqs));
+	s->files = calloc(c->files, sizeof(*s->files));
+	s->answers = calloc(2 * (size_t)c->depth, sizeof(*s->answers));
+	if (s->reqs && s->files && s->answers)
+		return s;
+	free_server(s);
+	return NULL;
+}
+
+int scheme_ring_server_create(struct scheme_ring_server **out, struct scheme *s,
+			      struct scheme_ring *ring,
+			      const struct scheme_ring_server_config *config)
+{
+	struct scheme_ring_server_config c = *config;
+	struct scheme_ring_server *server;
+	int ret = server_config(&c);
+
+	if (ret || ring->side != SCHEME_RING_PROVIDER)
+		return -EINVAL;
+	if (ring->server)
+		return -EBUSY;
+	server = new_server(&c);
+	if (!server)
+		return -ENOMEM;
+	server->scheme = s;
+	server->ring = ring;
+	for (uint32_t i = c.depth; i--; ) {
+		struct ring_req *r = &server->reqs[i];
+
+		r->req.scheme = s;
+		r->req.post = server_post;
+		r->server = server;
+		r->next = server->free;
+		server->free = r;
+	}
+	ring->server = server;
+	*out = server;
+	return 0;
+}
+
+unsigned int scheme_ring_server_pending(struct scheme_ring_server *s)
+{
+	return s->pending;
+}
+
+int scheme_ring_server_destroy(struct scheme_ring_server *s)
+{
+	end(s);
+	s->drops = true;	/* who has not taken them by now will not */
+	flush(s);
+	files_close_all(s);
+	if (s->pending)
+		return -EBUSY;
+	s->ring->server = NULL;
+	free_server(s);
+	return 0;
+}

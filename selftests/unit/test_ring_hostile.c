@@ -27,6 +27,7 @@ struct target {
 	struct scheme_sqe		*sqes;
 	struct scheme_cqe		*cqes;
 	int				bell;
+	uint8_t				*pool;		/* or NULL */
 	unsigned int			seed;
 };
 
@@ -84,9 +85,9 @@ static void write_sqe(struct target *t)
 {
 	volatile struct scheme_sqe *sqe = &t->sqes[any(t) % ENTRIES];
 
-	sqe->opcode = (uint8_t)any(t);
-	sqe->flags = (uint8_t)any(t);
-	sqe->handle = number(t);
+	sqe->opcode = (uint8_t)(any(t) % 2 ? any(t) : 1 + any(t) % 8);
+	sqe->flags = (uint8_t)(any(t) % 2 ? any(t) : 0);
+	sqe->handle = any(t) % 2 ? SCHEME_ROOT : any(t) % 5;
 	sqe->user_data = number(t);
 	sqe->addr = number(t) * 1024;
 	sqe->len = (uint32_t)number(t);
@@ -142,6 +143,10 @@ static void scribble_client(struct target *t)
 	case 4:
 		ring(t->bell);
 		break;
+	case 5:
+		if (t->pool)
+			t->pool[any(t) % REGION] = (uint8_t)any(t);
+		break;
 	default:
 		write_sqe(t);
 	}
@@ -168,6 +173,12 @@ static struct target aim(const struct scheme_ring_fds *fds,
 	};
 }
 
+static uint8_t *pool_of(int region)
+{
+	return region < 0 ? NULL : mmap(NULL, REGION, PROT_READ | PROT_WRITE,
+					MAP_SHARED, region, 0);
+}
+
 /* A process that scribbles with the descriptors of one side. */
 static pid_t fork_scribbler(struct pair *p, const struct scheme_ring_fds *fds,
 			    void (*scribble)(struct target *t), unsigned int seed)
@@ -179,6 +190,7 @@ static pid_t fork_scribbler(struct pair *p, const struct scheme_ring_fds *fds,
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	t = aim(fds, &p->config, seed);
+	t.pool = pool_of(p->region);
 	for (;;) {
 		scribble(&t);
 		if (any(&t) % 16 == 0)
@@ -342,6 +354,154 @@ static void U10_provider_of_a_scribbler_stays_in_its_memory(void **state)
 	assert_true(touched);
 }
 
+/* ---- a server -------------------------------------------------------------------- */
+
+static struct {
+	struct scheme_req	*parked[64];
+	unsigned int		nr_parked, calls, opened, closed;
+} served;
+
+static void serve_open(struct scheme_req *req, uint64_t dir, const char *path,
+		       int flags, mode_t mode)
+{
+	(void)flags, (void)mode;
+	assert_true(dir == SCHEME_ROOT || (dir >= 100 && dir < 100 + served.opened));
+	assert_true(strlen(path) <= SCHEME_PATH_MAX);
+	scheme_reply_open(req, 100 + served.opened++, 0, 0);
+}
+
+static void serve_close(struct scheme *s, uint64_t handle)
+{
+	(void)s;
+	assert_true(handle >= 100 && handle < 100 + served.opened);
+	served.closed++;
+}
+
+static void serve_read(struct scheme_req *req, uint64_t handle, void *buf,
+		       uint32_t len, uint64_t offset)
+{
+	(void)handle;
+	served.calls++;
+	memset(buf, (int)offset, len);
+	scheme_reply(req, len);
+}
+
+/* Some are parked. */
+static void serve_write(struct scheme_req *req, uint64_t handle, const void *buf,
+			uint32_t len, uint64_t offset)
+{
+	uint64_t total = 0;
+
+	(void)handle, (void)offset;
+	served.calls++;
+	for (uint32_t i = 0; i < len; i++)
+		total += ((const uint8_t *)buf)[i];
+	if (total % 2 && served.nr_parked < 64)
+		served.parked[served.nr_parked++] = req;
+	else
+		scheme_reply(req, len);
+}
+
+static void serve_call(struct scheme_req *req, uint64_t handle,
+		       const uint64_t word[3], const void *in, uint32_t in_len,
+		       void *out, uint32_t out_len)
+{
+	(void)handle, (void)word;
+	served.calls++;
+	memmove(out, in, in_len < out_len ? in_len : out_len);
+	scheme_reply_call(req, 0, out_len);
+}
+
+static void serve_stat(struct scheme_req *req, uint64_t handle, const char *path)
+{
+	const struct scheme_stat st = { .size = strlen(path) };
+
+	(void)handle;
+	scheme_reply_stat(req, &st);
+}
+
+static void serve_rename(struct scheme_req *req, uint64_t handle, const char *path,
+			 uint64_t handle2, const char *path2, uint32_t flags)
+{
+	(void)handle, (void)handle2, (void)flags;
+	scheme_reply(req, (int64_t)(strlen(path) + strlen(path2)));
+}
+
+static void serve_getdents(struct scheme_req *req, uint64_t handle,
+			   uint64_t offset)
+{
+	(void)handle, (void)offset;
+	while (!scheme_dirent_add(req, 1, 1, 0, "name"))
+		;
+	scheme_reply_dirents(req);
+}
+
+static void serve_own(struct scheme_req *req, uint8_t opcode, uint64_t handle,
+		      void *buf, uint32_t len, uint64_t offset)
+{
+	(void)opcode;
+	scheme_reply_more(req, 1, 0);
+	serve_read(req, handle, buf, len, offset);
+}
+
+static void serve_cancel(struct scheme_req *req)
+{
+	for (unsigned int i = 0; i < served.nr_parked; i++)
+		if (served.parked[i] == req)
+			served.parked[i] = served.parked[--served.nr_parked];
+	scheme_reply(req, -ECANCELED);
+}
+
+static const struct scheme_ops ops = {
+	.open = serve_open, .close = serve_close, .read = serve_read,
+	.write = serve_write, .call = serve_call, .stat = serve_stat,
+	.rename = serve_rename, .getdents = serve_getdents, .own = serve_own,
+	.cancel = serve_cancel,
+};
+
+static void serve_ring(struct scheme *scheme, struct scheme_ring *r)
+{
+	const struct scheme_ring_server_config c = { .depth = 8, .files = 4 };
+	struct scheme_ring_server *server;
+	int ret = 0;
+
+	assert_int_equal(scheme_ring_server_create(&server, scheme, r, &c), 0);
+	for (int i = 0; i < 3000 && ret != -EIO; i++) {
+		ret = scheme_ring_server_step(server, i % 2 ? 0 : 20000);
+		assert_true(is_known(ret));
+		if (served.nr_parked && i % 4 == 0)
+			scheme_reply(served.parked[--served.nr_parked], 1);
+	}
+	assert_int_equal(scheme_ring_server_destroy(server), 0);
+	assert_int_equal(served.nr_parked, 0);
+	assert_int_equal(served.opened, served.closed);
+}
+
+static void U10_server_of_a_scribbler_answers_or_breaks(void **state)
+{
+	uint64_t begin = now_ns();
+	struct scheme *scheme;
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(scheme_create_local(&scheme, &ops, sizeof(ops), NULL), 0);
+	for (i = 0; i < RINGS && now_ns() - begin < (uint64_t)TIME; i++) {
+		struct pair p = pair_setup(ENTRIES, ENTRIES);
+		pid_t pid;
+
+		p.region = scheme_ring_region_create(REGION);
+		pid = fork_scribbler(&p, &p.client_fds, scribble_client, i);
+		pair_attach_provider(&p);
+		pair_add_region(&p, 0, REGION);
+		serve_ring(scheme, p.provider);
+		end_scribbler(pid);
+		pair_close(&p);
+	}
+	printf("# %u rings, %u callbacks, %u opens\n", i, served.calls, served.opened);
+	assert_true(served.calls && served.opened);
+	scheme_destroy(scheme);
+}
+
 /* Bits of the owner's page that nobody knows are nothing to wake for. */
 static void U10_unknown_state_bits_are_no_end(void **state)
 {
@@ -384,6 +544,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(U10_client_of_a_scribbler_gets_errors_and_its_own_answers),
 		cmocka_unit_test(U10_provider_of_a_scribbler_stays_in_its_memory),
+		cmocka_unit_test(U10_server_of_a_scribbler_answers_or_breaks),
 		cmocka_unit_test(U10_unknown_state_bits_are_no_end),
 		cmocka_unit_test(U10_a_time_is_over_whatever_the_peer_does),
 	};

@@ -3,18 +3,20 @@
  * The direct ring: two processes that share memory, and a kernel that rings the
  * doorbell of a side that sleeps and tells it when the other has died.
  *
- * NOT YET CODE. Direct rings are not implemented; this is the rule that they
- * have to follow, checked before it is written:
+ * The two sides are code, over plain shared memory and eventfds so far; the
+ * kernel's part is not. The rule:
  *
- *   A NEED_WAKEUP flag per side: the sleeper sets it, fences, re-checks, then
- *   sleeps, and it alone (or the kernel in the doorbell) clears it; the waker
- *   publishes, fences, then looks. Doorbells latch, so one that comes between
- *   re-check and sleep is not lost; a spinner looks at the kernel's page for
- *   death. Either end closes: the other sees ESHUTDOWN after draining.
+ *   A word of flags per side, NEED_WAKEUP for entries and NEED_ROOM: the sleeper
+ *   sets what it waits for, fences, re-checks, then sleeps, and it alone (or the
+ *   kernel in the doorbell) clears it; the waker publishes, fences, then looks.
+ *   Doorbells latch, so one that comes between re-check and sleep is not lost; a
+ *   spinner looks at the kernel's page for death. Either end closes: the other sees ESHUTDOWN after draining.
  *
- * Steps with a name in the tree carry it as in the other models. The others say
- * PLANNED and the name of the rule's step; when there is a file module/link.c,
- * run.sh insists that they name its functions.
+ * Steps with a name in the tree carry it as in the other models. What the kernel
+ * will do says PLANNED; when there is a file module/link.c, run.sh insists that
+ * it names its functions. ring_init() userspace/lib/ring_setup.c lays the sides
+ * over the memory, ring_await() userspace/lib/ring_link.c is the loop around the
+ * sleep, ring_entries() and ring_space() userspace/lib/ring_link.c find the end.
  *
  * Covers: MSGS entries through a submission ring of SQ places, and the answers to
  * some of them through a completion ring of CQ; both sides sleep when they have nothing to do,
@@ -51,12 +53,15 @@
 
 #define OTHER(s)	(1 - s)
 
+#define ENTRIES	1	/* NEED_WAKEUP */
+#define ROOM	2	/* NEED_ROOM */
+
 /* Shared memory, but for the entries. */
 #define SQTAIL	0	/* the client's page */
 #define CQHEAD	1
 #define SQHEAD	2	/* the provider's page */
 #define CQTAIL	3
-#define FLAGS	4	/* 4, 5: NEED_WAKEUP of the client, of the provider */
+#define FLAGS	4	/* 4, 5: what the client, the provider sleeps for */
 #define GONE	6	/* 6, 7: the kernel's page: the client, the provider is dead */
 #define VARS	8
 
@@ -89,8 +94,8 @@ bool may_die[2];
 #define MAY_DIE(me)	if :: may_die[me] && !died[OTHER(me)] -> goto dies :: skip fi
 
 /*
- * PLANNED doorbell, in the kernel, which is atomic to the sleeper: it wakes or
- * latches, and may clear the flag.
+ * bell_doorbell() userspace/lib/ring_bell.c: a count that grows, which wakes or
+ * latches. PLANNED the kernel's. It may clear the flags, or not.
  */
 inline doorbell(s)
 {
@@ -100,12 +105,15 @@ inline doorbell(s)
 #else
 		latch[s] = true;
 #endif
-		mem[FLAGS + s] = 0
+		if
+		:: mem[FLAGS + s] = 0
+		:: skip
+		fi
 	}
 }
 
-/* PLANNED publish: the waker has moved an index; fence, look, ring. */
-inline publish(me)
+/* ring_publish() userspace/lib/ring_link.c: an index has moved; fence, look, ring. */
+inline publish(me, what)
 {
 	atomic {
 #ifndef NO_WAKE_FENCE
@@ -113,7 +121,7 @@ inline publish(me)
 #endif
 		if
 #ifndef NO_DOORBELL
-		:: mem[FLAGS + OTHER(me)] ->
+		:: mem[FLAGS + OTHER(me)] & what ->
 #ifdef WAKER_CLEARS
 			STORE(me, FLAGS + OTHER(me), 0);
 #endif
@@ -136,13 +144,14 @@ inline publish(me)
 }
 
 /*
- * PLANNED sleep: set, fence, look again, sleep until the doorbell. The look is
- * at everything that the side could go on with, and at the kernel's page.
+ * ring_sleep() userspace/lib/ring_link.c: declare() userspace/lib/ring_link.c sets,
+ * fences and looks again, at all that the side waits for and at the owner's page;
+ * then bell_wait() userspace/lib/ring_bell.c until the doorbell or the end.
  */
-inline sleep(me, ready)
+inline sleep(me, ready, wants)
 {
 #ifndef NO_SET
-	STORE(me, FLAGS + me, 1);
+	STORE(me, FLAGS + me, wants);
 #endif
 	MAY_DIE(me);
 	atomic {
@@ -179,8 +188,8 @@ inline sleep(me, ready)
 }
 
 /*
- * PLANNED end of a side: its process is killed or closes its fd. What it has
- * published is in memory by then.
+ * ring_end_side() userspace/lib/ring_link.c, or its process is killed: then a socket
+ * hangs up, PLANNED the kernel. What it has published is in memory by then.
  */
 inline end_of(me)
 {
@@ -205,7 +214,7 @@ proctype client()
 	do
 	:: atomic {
 			CQ_FILLED > 0 ->
-			/* as take() userspace/lib/server.c on the other ring */
+			/* accept() and drop() userspace/lib/ring_client.c */
 			USE(C);
 			assert(cq[cqhead % CQ] == cqhead + 1);
 			cq[cqhead % CQ] = 0;
@@ -214,7 +223,7 @@ proctype client()
 			STORE(C, CQHEAD, cqhead)
 		}
 		MAY_DIE(C);
-		publish(C)
+		publish(C, ROOM)
 	:: CQ_FILLED == 0 ->
 		if
 		:: cqhead == ANSWERS -> break
@@ -222,6 +231,7 @@ proctype client()
 			shut[C] = true;		/* ESHUTDOWN */
 			break
 		:: cqhead < ANSWERS && !dead && CAN_SEND ->
+			/* scheme_ring_submit() userspace/lib/ring_client.c */
 			MAY_DIE(C);
 #ifdef EARLY_TAIL
 			STORE(C, SQTAIL, sqtail + 1);
@@ -236,7 +246,7 @@ proctype client()
 #endif
 			}
 			MAY_DIE(C);
-			publish(C)
+			publish(C, ENTRIES)
 		:: cqhead < ANSWERS && !dead && !CAN_SEND ->
 			if
 			:: mem[GONE + P] ->
@@ -249,7 +259,7 @@ proctype client()
 				break
 #endif
 			:: !mem[GONE + P] ->
-				sleep(C, (CQ_FILLED > 0 || CAN_SEND))
+				sleep(C, (CQ_FILLED > 0 || CAN_SEND), (sqtail < MSGS -> ENTRIES + ROOM : ENTRIES))
 			fi
 		fi
 	od;
@@ -264,7 +274,7 @@ proctype provider()
 
 	do
 	:: CAN_SERVE ->
-		/* serve_next() userspace/lib/server.c: take, then answer, with room for it */
+		/* scheme_ring_pop() userspace/lib/ring_provider.c, with room for the answer */
 		MAY_DIE(P);
 #ifdef EARLY_HEAD
 		STORE(P, SQHEAD, sqhead + 1);
@@ -281,9 +291,9 @@ proctype provider()
 		}
 		MAY_DIE(P);
 #ifndef NO_ROOM_DOORBELL
-		publish(P);
+		publish(P, ROOM);
 #endif
-		/* try_push() userspace/lib/queue.c; nobody hears it if the client is dead */
+		/* scheme_ring_push() userspace/lib/ring_provider.c; a dead client hears nothing */
 		if
 		:: atomic {
 				sqhead > ONEWAY && CQ_ROOM > 0 ->
@@ -293,7 +303,7 @@ proctype provider()
 				STORE(P, CQTAIL, cqtail)
 			}
 			MAY_DIE(P);
-			publish(P)
+			publish(P, ENTRIES)
 		:: sqhead <= ONEWAY || CQ_ROOM == 0
 		fi
 	:: !CAN_SERVE ->
@@ -310,7 +320,10 @@ proctype provider()
 			break
 #endif
 		:: !dead && !mem[GONE + C] ->
-			sleep(P, CAN_SERVE)
+			if
+			:: SQ_FILLED == 0 -> sleep(P, (SQ_FILLED > 0), ENTRIES)
+			:: SQ_FILLED > 0 -> sleep(P, (CQ_ROOM > 0), ROOM)
+			fi
 		fi
 	od;
 dies:	end_of(P)

@@ -100,6 +100,12 @@ static int run(enum scheme_ring_side side, const struct scheme_ring_config *conf
 	return ret;
 }
 
+static int fail(int ret)
+{
+	fprintf(stderr, "dummy: %s\n", strerror(-ret));
+	return 1;
+}
+
 int main(void)
 {
 	const struct scheme_ring_config config = {
@@ -111,20 +117,16 @@ int main(void)
 	int status = 0;
 	pid_t pid;
 
-	if (!ret) {
-		pid = fork();
-		if (pid < 0)
-			ret = -errno;
-		else if (!pid)
-			return run(SCHEME_RING_PROVIDER, &config, &provider,
-				   &client) != 0;
-		else
-			ret = run(SCHEME_RING_CLIENT, &config, &client,
-				  &provider);
-		if (pid > 0)
-			waitpid(pid, &status, 0);
-	}
 	if (ret)
-		fprintf(stderr, "dummy: %s\n", strerror(-ret));
-	return ret || status;
+		return fail(ret);
+	pid = fork();
+	if (pid < 0)
+		return fail(-errno);
+	if (!pid) {
+		ret = run(SCHEME_RING_PROVIDER, &config, &provider, &client);
+		return ret ? fail(ret) : 0;
+	}
+	ret = run(SCHEME_RING_CLIENT, &config, &client, &provider);
+	waitpid(pid, &status, 0);
+	return ret ? fail(ret) : status != 0;
 }

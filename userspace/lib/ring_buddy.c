@@ -35,10 +35,21 @@ static uint8_t log2_up(uint64_t n)
 	return order;
 }
 
+/* What the two below a node say. */
+static uint8_t left_of(const struct ring_buddy *b, uint32_t node)
+{
+	return b->tree[2 * (size_t)node];
+}
+
+static uint8_t right_of(const struct ring_buddy *b, uint32_t node)
+{
+	return b->tree[2 * (size_t)node + 1];
+}
+
 /* What a node at this order says when its children have changed. */
 static uint8_t sum(const struct ring_buddy *b, uint32_t node, uint8_t order)
 {
-	uint8_t left = b->tree[2 * node], right = b->tree[2 * node + 1];
+	uint8_t left = left_of(b, node), right = right_of(b, node);
 
 	if (left == order && right == order)	/* both wholly free */
 		return (uint8_t)(order + 1);
@@ -115,7 +126,7 @@ int buddy_alloc(struct ring_buddy *b, uint64_t len, uint64_t *offset)
 	if (b->tree[1] < want)
 		return -ENOMEM;
 	for (; order >= want; order--) {
-		uint8_t left = b->tree[2 * node], right = b->tree[2 * node + 1];
+		uint8_t left = left_of(b, node), right = right_of(b, node);
 
 		node *= 2;	/* the smaller one that will do */
 		node += left < want || (right >= want && right < left);

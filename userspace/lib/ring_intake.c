@@ -13,7 +13,7 @@
 			 SCHEME_SQE_CHAIN_SOFT | SCHEME_SQE_MULTISHOT)
 #define CHAINS		(SCHEME_SQE_CHAIN | SCHEME_SQE_CHAIN_SOFT)
 /* The longest payload that is text: two paths, their header and a NUL. */
-#define TEXT_MAX	(sizeof(struct scheme_paths) + 2 * SCHEME_PATH_MAX + 1)
+#define TEXT_MAX	(sizeof(struct scheme_paths) + 2UL * SCHEME_PATH_MAX + 1)
 
 /* ---- payload ----------------------------------------------------------------- */
 

@@ -119,6 +119,19 @@ long phys_command(struct io_uring *ring, int fd, uint32_t cmd, void *arg)
 #define PRESENT	(1ULL << 63)
 #define FRAME	((1ULL << 55) - 1)
 
+bool phys_has_large_ranges(void)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	bool found = false;
+	char line[256];
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, " alloc_contig_range");
+	if (f)
+		fclose(f);
+	return found;
+}
+
 uint64_t phys_pagemap(const void *at)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);

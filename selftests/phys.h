@@ -39,6 +39,11 @@ long phys_command(struct io_uring *ring, int fd, uint32_t cmd, void *arg);
 
 /* The physical address of a byte that is mapped, by the kernel's page map; 0: none. */
 uint64_t phys_pagemap(const void *at);
+/*
+ * Has the kernel ranges above its page allocator's 4 MiB? The debug kernel cannot empty a
+ * part of memory.
+ */
+bool phys_has_large_ranges(void);
 /* Every byte of it is this one. */
 bool bytes_are(const void *mem, uint8_t byte, size_t len);
 /* A number out of /proc/meminfo, in bytes; 0 if it is not there. */

@@ -6,14 +6,16 @@
 
 #define RANGES	8
 
-/* A free list; first fit. A range with ready 0 takes an effort. */
+struct free_range {
+	u64	first;
+	u64	nr;
+	bool	ready;		/* it takes no effort */
+};
+
+/* A free list; first fit. */
 struct script {
 	struct schm_source_of_pages	source;
-	struct {
-		u64	first;
-		u64	nr;
-		bool	ready;
-	} free[RANGES];
+	struct free_range		free[RANGES];
 	u64				taken;
 	unsigned int			tries;
 	int				fail;	/* at this try: -EINTR */
@@ -56,16 +58,31 @@ static void script_give(struct schm_source_of_pages *src, u64 first, u64 nr)
 	WARN_ON_ONCE(1);
 }
 
-#define SCRIPT(...)							\
-	((struct script){						\
-		.source = { .take = script_take, .give = script_give },	\
-		.free = { __VA_ARGS__ },				\
-	})
+static struct script script(const struct free_range *free, unsigned int nr)
+{
+	struct script s = { .source = { .take = script_take, .give = script_give } };
+
+	memcpy(s.free, free, nr * sizeof(*free));
+	return s;
+}
+
+static struct script one(u64 first, u64 nr, bool ready)
+{
+	const struct free_range range = { first, nr, ready };
+
+	return script(&range, 1);
+}
 
 /* A fragmented machine: none has 64 pages. */
-#define FRAGMENTS							\
-	{ 1000, 3, true }, { 2000, 16, true }, { 3000, 7, false },	\
-	{ 4000, 45, false }, { 5000, 9, true }
+static struct script fragments(void)
+{
+	static const struct free_range free[] = {
+		{ 1000, 3, true }, { 2000, 16, true }, { 3000, 7, false },
+		{ 4000, 45, false }, { 5000, 9, true },
+	};
+
+	return script(free, ARRAY_SIZE(free));
+}
 
 static void expect_one(struct kunit *test, struct script *s, u32 flags, u64 nr, u64 min,
 		       u64 first, u64 got)
@@ -95,7 +112,7 @@ static void expect_none(struct kunit *test, struct script *s, u32 flags, u64 nr,
 
 static void P1_a_range_is_of_the_size_or_there_is_none(struct kunit *test)
 {
-	struct script whole = SCRIPT(FRAGMENTS), none = SCRIPT(FRAGMENTS);
+	struct script whole = fragments(), none = fragments();
 
 	expect_one(test, &whole, 0, 40, 1, 4000, 40);
 	expect_none(test, &none, SCHEME_PHYS_OPTIMAL, 46, 1, 1);
@@ -109,7 +126,7 @@ static void P3_the_size_is_given_where_it_fits(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		struct script s = SCRIPT(FRAGMENTS);
+		struct script s = fragments();
 
 		expect_one(test, &s, SCHEME_PHYS_PARTIAL_ALLOC | strategies[i], 45, 1,
 			   4000, 45);
@@ -119,7 +136,7 @@ static void P3_the_size_is_given_where_it_fits(struct kunit *test)
 
 static void P4_optimal_is_the_greatest_block_that_lies_ready(struct kunit *test)
 {
-	struct script s = SCRIPT(FRAGMENTS), effort = SCRIPT({ 100, 5, false });
+	struct script s = fragments(), effort = one(100, 5, false);
 
 	expect_one(test, &s, SCHEME_PHYS_PARTIAL_ALLOC | SCHEME_PHYS_OPTIMAL, 64, 2,
 		   2000, 16);
@@ -133,7 +150,7 @@ static void P4_greatest_range_is_the_greatest_there_is(struct kunit *test)
 	u64 nr;
 
 	for (nr = 46; nr < 200; nr++) {
-		struct script s = SCRIPT(FRAGMENTS);
+		struct script s = fragments();
 
 		expect_one(test, &s,
 			   SCHEME_PHYS_PARTIAL_ALLOC | SCHEME_PHYS_GREATEST_RANGE, nr, 2,
@@ -143,7 +160,7 @@ static void P4_greatest_range_is_the_greatest_there_is(struct kunit *test)
 
 static void P4_greedy_is_the_first_that_holds_min(struct kunit *test)
 {
-	struct script s = SCRIPT(FRAGMENTS), between = SCRIPT({ 100, 7, true });
+	struct script s = fragments(), between = one(100, 7, true);
 
 	/* a block that holds 5 has 8 */
 	expect_one(test, &s, SCHEME_PHYS_PARTIAL_ALLOC | SCHEME_PHYS_GREEDY, 64, 5,
@@ -160,7 +177,7 @@ static void P3_nothing_that_has_min_is_no_memory(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		struct script s = SCRIPT(FRAGMENTS);
+		struct script s = fragments();
 
 		expect_none(test, &s, SCHEME_PHYS_PARTIAL_ALLOC | strategies[i], 64, 46, 1);
 	}
@@ -198,7 +215,7 @@ static void P5_a_list_fills_the_size_with_ranges_of_at_least_min(struct kunit *t
 
 	for (i = 0; i < 4; i++) {
 		for (nr = 2; nr <= 60; nr++) {
-			struct script s = SCRIPT(FRAGMENTS);
+			struct script s = fragments();
 
 			expect_list(test, &s, strategies[i], nr, 2, 64, 30);
 		}
@@ -207,7 +224,7 @@ static void P5_a_list_fills_the_size_with_ranges_of_at_least_min(struct kunit *t
 
 static void P5_a_list_takes_few_ranges_where_large_ones_are(struct kunit *test)
 {
-	struct script s = SCRIPT({ 0, 256, true }), two = SCRIPT(FRAGMENTS);
+	struct script s = one(0, 256, true), two = fragments();
 
 	expect_list(test, &s, SCHEME_PHYS_OPTIMAL, 256, 1, 64, 1);
 	expect_list(test, &two, SCHEME_PHYS_GREATEST_RANGE, 61, 16, 64, 2);
@@ -215,7 +232,7 @@ static void P5_a_list_takes_few_ranges_where_large_ones_are(struct kunit *test)
 
 static void P5_a_list_has_no_more_ranges_than_may_be(struct kunit *test)
 {
-	struct script s = SCRIPT(FRAGMENTS), none = SCRIPT(FRAGMENTS);
+	struct script s = fragments(), none = fragments();
 
 	expect_list(test, &s, SCHEME_PHYS_GREATEST_RANGE, 50, 1, 2, 2);
 	expect_none(test, &none, SCHEME_PHYS_LIST, 70, 1, 2);
@@ -224,7 +241,7 @@ static void P5_a_list_has_no_more_ranges_than_may_be(struct kunit *test)
 
 static void P5_a_list_that_cannot_be_gives_all_back(struct kunit *test)
 {
-	struct script s = SCRIPT(FRAGMENTS);
+	struct script s = fragments();
 
 	expect_none(test, &s, SCHEME_PHYS_LIST, 81, 1, RANGES);
 }
@@ -237,7 +254,7 @@ static void P5_a_caller_that_dies_gives_all_back(struct kunit *test)
 	unsigned int at;
 
 	for (at = 1; at < 6; at++) {
-		struct script s = SCRIPT(FRAGMENTS);
+		struct script s = fragments();
 		struct schm_range ranges[RANGES];
 
 		s.fail = at;

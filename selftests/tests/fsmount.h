@@ -20,19 +20,19 @@ do {						\
 	EXPECT_EQ(err, errno);			\
 } while (0)
 
-static int mount_it(const char *options)
+static inline int mount_it(const char *options)
 {
 	mkdir(MNT, 0755);
 	return mount("none", MNT, "schemefs", 0, options) ? -errno : 0;
 }
 
-static void job_stat(struct job *job, const char *path, struct stat *st)
+static inline void job_stat(struct job *job, const char *path, struct stat *st)
 {
 	job_start(job, SYS_newfstatat, AT_FDCWD, (long)path, (long)st, 0);
 }
 
 /* The line of /proc/mounts that has where in it, or NULL. */
-static const char *mounted(const char *where)
+static inline const char *mounted(const char *where)
 {
 	static char line[512];
 	FILE *f = fopen("/proc/mounts", "r");

@@ -3,6 +3,7 @@
  * schemefs: what an unprivileged provider cannot do to others, and what has just
  * been made while others look.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -27,18 +28,7 @@
 #define USER	1234
 #define HOUR_NS	(3600ULL * 1000000000)
 
-#define EXPECT_ERRNO(err, call)			\
-do {						\
-	errno = 0;				\
-	EXPECT_EQ(-1, call);			\
-	EXPECT_EQ(err, errno);			\
-} while (0)
-
-static int mount_it(const char *options)
-{
-	mkdir(MNT, 0755);
-	return mount("none", MNT, "schemefs", 0, options) ? -errno : 0;
-}
+#include "fsmount.h"
 
 /* ---- S30: a provider that need not be root ----------------------------------- */
 
@@ -58,6 +48,64 @@ FIXTURE_TEARDOWN(user)
 	EXPECT_EQ(0, umount(MNT));
 	tree_stop(&self->t);
 	EXPECT_EQ(0, chmod(CONTROL_NODE, 0600));
+}
+
+static int as_the_user(void *arg)
+{
+	struct tree_state *state = arg;
+	struct stat st;
+	int fd;
+
+	if (become_user(USER, USER))
+		return 1;
+	fd = open(UTOP "/f", O_WRONLY | O_CREAT, 0644);
+	if (fd < 0)
+		return 2;
+	close(fd);
+	/* the provider says that it is root's and setuid */
+	if (chmod(UTOP "/f", 06755))
+		return 3;
+	state->lies_uid = 1;
+	if (stat(UTOP "/f", &st))
+		return 4;
+	if (st.st_uid != USER || st.st_gid != USER)
+		return 5;
+	return st.st_mode & 06000 ? 6 : 0;
+}
+
+TEST_F(user, S30_a_root_owned_setuid_file_is_not_believed)
+{
+	EXPECT_EQ(0, child_result(child_start(as_the_user, self->t.state)));
+}
+
+static int other_user(void *arg)
+{
+	if (become_user(USER + 1, USER + 1))
+		return 1;
+	if (!access(UTOP "/f", F_OK) || errno != EACCES)
+		return 2;
+	if (open(UTOP, O_RDONLY | O_DIRECTORY) >= 0 || errno != EACCES)
+		return 3;
+	return 0;
+}
+
+TEST_F(user, S30_it_cannot_stall_a_find_of_roots)
+{
+	unsigned int seen = 0;
+	struct stat st;
+
+	self->t.state->parks = ~0ULL;
+	/* as find / does */
+	EXPECT_EQ(0, lstat(UTOP, &st));
+	EXPECT_EQ(USER, st.st_uid);
+	EXPECT_EQ(NULL, opendir(UTOP));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_ERRNO(EACCES, lstat(UTOP "/x", &st));
+	EXPECT_ERRNO(EACCES, open(UTOP "/x", O_CREAT | O_WRONLY, 0644));
+	EXPECT_EQ(0, child_result(child_start(other_user, NULL)));
+	for (unsigned int i = 0; i < 64; i++)
+		seen += self->t.state->seen[i];
+	EXPECT_EQ(0, seen);
 }
 
 /* Three ids of each kind, and the errno that is to be expected of it all. */
@@ -225,11 +273,6 @@ static int answer_stat(struct queue *q, const struct scheme_stat *st)
 		return queue_answer(q, &sqe, -ENOENT);
 	memcpy(queue_payload(q, &sqe), st, sizeof(*st));
 	return queue_answer(q, &sqe, sizeof(*st));
-}
-
-static void job_stat(struct job *job, const char *path, struct stat *st)
-{
-	job_start(job, SYS_newfstatat, AT_FDCWD, (long)path, (long)st, 0);
 }
 
 static bool has_a_name(int fd)

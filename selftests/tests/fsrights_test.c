@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * schemefs for users that may not do everything: mounts that show some schemes only,
- * providers that need not be root, permissions, and requests that are counted.
+ * permissions, and requests that are counted.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -110,87 +110,6 @@ TEST(S6_a_namespace_with_one_scheme)
 	close(fd);
 	provider_end(&a);
 	provider_end(&b);
-}
-
-/* ---- S30: providers that need not be root ------------------------------------ */
-
-#define UNAME	"user.test-fsrights"
-#define UTOP	MNT "/" UNAME
-
-FIXTURE(user) {
-	struct tree t;
-	struct stat st;
-};
-
-FIXTURE_SETUP(user)
-{
-	ASSERT_EQ(0, chmod(CONTROL_NODE, 0666));
-	ASSERT_EQ(0, tree_start_process(&self->t, UNAME, USER));
-	ASSERT_EQ(0, mount_it(NULL));
-}
-
-FIXTURE_TEARDOWN(user)
-{
-	EXPECT_EQ(0, umount(MNT));
-	tree_stop(&self->t);
-	EXPECT_EQ(0, chmod(CONTROL_NODE, 0600));
-}
-
-static int as_the_user(void *arg)
-{
-	struct tree_state *state = arg;
-	struct stat st;
-	int fd;
-
-	if (become_user(USER, USER))
-		return 1;
-	fd = open(UTOP "/f", O_WRONLY | O_CREAT, 0644);
-	if (fd < 0)
-		return 2;
-	close(fd);
-	/* the provider says that it is root's and setuid */
-	if (chmod(UTOP "/f", 06755))
-		return 3;
-	state->lies_uid = 1;
-	if (stat(UTOP "/f", &st))
-		return 4;
-	if (st.st_uid != USER || st.st_gid != USER)
-		return 5;
-	return st.st_mode & 06000 ? 6 : 0;
-}
-
-TEST_F(user, S30_a_root_owned_setuid_file_is_not_believed)
-{
-	EXPECT_EQ(0, child_result(child_start(as_the_user, self->t.state)));
-}
-
-static int other_user(void *arg)
-{
-	if (become_user(USER + 1, USER + 1))
-		return 1;
-	if (!access(UTOP "/f", F_OK) || errno != EACCES)
-		return 2;
-	if (open(UTOP, O_RDONLY | O_DIRECTORY) >= 0 || errno != EACCES)
-		return 3;
-	return 0;
-}
-
-TEST_F(user, S30_it_cannot_stall_a_find_of_roots)
-{
-	unsigned int seen = 0;
-
-	self->t.state->parks = ~0ULL;
-	/* as find / does */
-	EXPECT_EQ(0, lstat(UTOP, &self->st));
-	EXPECT_EQ(USER, self->st.st_uid);
-	EXPECT_EQ(NULL, opendir(UTOP));
-	EXPECT_EQ(EACCES, errno);
-	EXPECT_ERRNO(EACCES, lstat(UTOP "/x", &self->st));
-	EXPECT_ERRNO(EACCES, open(UTOP "/x", O_CREAT | O_WRONLY, 0644));
-	EXPECT_EQ(0, child_result(child_start(other_user, NULL)));
-	for (unsigned int i = 0; i < 64; i++)
-		seen += self->t.state->seen[i];
-	EXPECT_EQ(0, seen);
 }
 
 /* ---- permissions -------------------------------------------------------------- */

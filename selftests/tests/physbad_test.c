@@ -579,7 +579,7 @@ TEST(P7_all_commands_at_once_on_one_owner)
 		pthread_join(threads[i], NULL);
 	EXPECT_EQ(0, mob.wrong);
 	printf("# %llu buffers\n", (unsigned long long)mob.newest >> 32);
-	EXPECT_LT(100, mob.newest >> 32);
+	EXPECT_LT(checked_kernel() ? 10 : 100, mob.newest >> 32);
 	close(mob.fd);
 }
 

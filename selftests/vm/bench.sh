@@ -47,7 +47,7 @@ END
 seq -f %0511.0f 0 $(((128 << 11) - 1)) >"$dir/stick.img"
 
 say "measuring in a VM: ${programs[*]}"
-selftests/vm/run.sh --kernel "$kernel" --script "$dir/bench" --usb "$dir/stick.img" \
+selftests/vm/run.sh --kernel "$kernel" --mem 2G --script "$dir/bench" --usb "$dir/stick.img" \
 	--out "$dir/logs" --timeout 1800 --test-timeout 1700 --program dd || die "the VM failed"
 {
 	echo 'case,system,bs,qd,ops_per_s,ns_per_op,syscalls_per_op'

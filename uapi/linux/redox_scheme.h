@@ -23,8 +23,9 @@
  *   - the file system schemefs (SCHEME_F_SCHEMEFS)
  *  1.2
  *   - the memory scheme, see redox_scheme_memory.h (SCHEME_F_MEMORY)
- *   - what the entries of direct rings have besides; so far such rings are
- *     libscheme's alone, over plain shared memory
+ *  1.3
+ *   - direct rings, see redox_scheme_ring.h (SCHEME_F_RING), and what their
+ *     entries have besides; scheme_ring_kernel.wants; FETCH takes the end of one
  *
  * Negotiation
  *
@@ -43,7 +44,7 @@
 #include <linux/types.h>
 
 #define SCHEME_ABI_MAJOR	1
-#define SCHEME_ABI_MINOR	2
+#define SCHEME_ABI_MINOR	3
 #define SCHEME_ABI		((SCHEME_ABI_MAJOR << 16) | SCHEME_ABI_MINOR)
 
 /* Longest scheme name in bytes, without the terminating NUL. */
@@ -77,6 +78,8 @@
 #define SCHEME_F_MEMORY		(1ULL << 9)
 /* Mappings of its buffers can be fixed buffers of io_uring (not on 6.1). */
 #define SCHEME_F_MEMORY_FIXED	(1ULL << 10)
+/* Direct rings, see redox_scheme_ring.h. */
+#define SCHEME_F_RING		(1ULL << 11)
 
 /* ---- control node: /dev/scheme-control ----------------------------------- */
 
@@ -356,7 +359,8 @@ struct scheme_attach_memory {
 #define SCHEME_MAP_WRITE	(1U << 0)
 
 /**
- * struct scheme_fetch - take the file that a SENDFD request carries
+ * struct scheme_fetch - take the file that a SENDFD request carries, or the
+ *	provider's end of the ring that a RING_ATTACH is for
  * @tag: user_data of the request, which is not answered yet
  * @flags: O_CLOEXEC
  * @reserved: zero
@@ -697,7 +701,13 @@ struct scheme_event_wait {
 /* Written by the kernel. */
 struct scheme_ring_kernel {
 	__u32	state;			/* SCHEME_RING_* bits, 0 while all is well */
-	__u32	reserved[15];
+	__u32	reserved0;
+	/*
+	 * Direct ring, of the client and of the provider: SCHEME_RING_NEED_* bits
+	 * for what the kernel waits on that side's behalf.
+	 */
+	__u32	wants[2];
+	__u32	reserved[12];
 };
 
 #define SCHEME_RING_DEAD	(1U << 0)
@@ -861,7 +871,10 @@ struct scheme_cqe {
  *	   -> value; extra: bytes of answer's payload
  * FSIZE   -> size in bytes
  * FSYNC   op_flags: 1 for data only -> 0
- * EVENT   on a direct ring only. On a kernel queue nobody is asked: the module has
+ * EVENT   on a direct ring only. op_flags: EPOLL* bits; SCHEME_SQE_MULTISHOT: an
+ *	   answer for each edge of one of them, until a CANCEL or the file's
+ *	   CLOSE ends it; without, one answer, at once if one of them is set now
+ *	   -> the bits that became set. On a kernel queue nobody is asked: the module has
  *	   the mask that SCHEME_CQE_EVENT or the OPEN set last, and whoever begins
  *	   to wait sees it under the lock that the next one takes, so that no edge
  *	   is lost and a poll never waits for a provider
@@ -873,6 +886,8 @@ struct scheme_cqe {
  *	   word; FETCH first -> value
  * RECVFD  payload string; op_flags: SCHEME_FD_NONBLOCK; aux: word; ATTACH first
  *	   -> SCHEME_CQE_NEW_FD
+ * RING_ATTACH  serve a direct ring, see redox_scheme_ring.h; offset: sq_entries,
+ *	   and cq_entries << 32; aux: word; FETCH first -> 0
  *
  * All of the following but GETDENTS and FCNTL name their object by handle and
  * path: handle is SCHEME_ROOT or an open file, the path starts there, and an

@@ -64,8 +64,13 @@
 #define SCHEME_RING_POOL_MAX	(1ULL << 38)
 /* Where in an end's file the pool begins. */
 #define SCHEME_RING_POOL	(1ULL << 40)
-/* Files that a client can register. */
+/*
+ * Files that a client can register. An entry names one by scheme_sqe.handle
+ * SCHEME_RING_FIXED | index; without that bit it is what an OPEN on this ring
+ * answered, or what provider and client have agreed on.
+ */
 #define SCHEME_RING_FILES_MAX	256U
+#define SCHEME_RING_FIXED	(1ULL << 63)
 
 /* scheme_ring_info.side, and indices of scheme_ring_kernel.wants */
 #define SCHEME_RING_SIDE_CLIENT		0U

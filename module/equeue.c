@@ -4,7 +4,6 @@
 #include <linux/slab.h>
 
 #include "account.h"
-#include "handle.h"
 #include "limits.h"
 #include "watch.h"
 
@@ -122,7 +121,7 @@ static void source_end(struct schm_source *s)
 	while ((w = list_first_entry_or_null(&s->watches, struct schm_watch,
 					     by_source))) {
 		q = w->queue;
-		spin_lock_nested(&q->lock, s->nests ? 1 : 0);
+		spin_lock_nested(&q->lock, schm_source_nests(s) ? 1 : 0);
 		schm_watch_unlink_locked(w);
 		/* once unlocked, q may go as soon as its last watch has gone */
 		watch_free(w, q->account);
@@ -133,7 +132,7 @@ static void source_end(struct schm_source *s)
 
 /*
  * Nobody else begins a watch of it, since that takes its file. Those who end
- * one have a reference to the handle.
+ * one have a reference to the source.
  */
 void schm_source_end(struct schm_source *s)
 {
@@ -216,7 +215,7 @@ int schm_equeue_watch(struct schm_equeue *q, struct schm_source *s,
 {
 	int ret;
 
-	if (s->nests) {
+	if (schm_source_nests(s)) {
 		mutex_lock(&nest_lock);
 		ret = nest_watch_locked(q, s, event);
 		mutex_unlock(&nest_lock);
@@ -242,7 +241,7 @@ struct schm_equeue *schm_equeue_alloc(void)
 		return NULL;
 	}
 	spin_lock_init(&q->lock);
-	schm_source_init(&q->source, &q->lock, true);
+	schm_source_init(&q->source, &q->lock, NULL);
 	init_waitqueue_head(&q->wait);
 	q->set = RB_ROOT;
 	INIT_LIST_HEAD(&q->ready);
@@ -251,22 +250,23 @@ struct schm_equeue *schm_equeue_alloc(void)
 }
 
 /*
- * A watch of the queue's, with its handle kept. While the watch is there, the
- * handle's file has not ended it, and so has its reference still.
+ * A watch of the queue's, with its source kept. While the watch is there, the
+ * source's file has not ended it, and so has its reference still.
  */
-static struct schm_handle *equeue_first(struct schm_equeue *q, u64 *id)
+static struct schm_source *equeue_first(struct schm_equeue *q, u64 *id)
 {
-	struct schm_handle *h = NULL;
+	struct schm_source *s = NULL;
 	struct schm_watch *w;
 
 	spin_lock(&q->lock);
 	if (q->set.rb_node) {
 		w = rb_entry(q->set.rb_node, struct schm_watch, node);
-		h = schm_handle_get(schm_source_handle(w->source));
+		s = w->source;
+		s->ops->get(s);
 		*id = w->id;
 	}
 	spin_unlock(&q->lock);
-	return h;
+	return s;
 }
 
 /* End the queue's watches of queues and theirs of it. */
@@ -289,14 +289,14 @@ static void nest_end(struct schm_equeue *q)
  */
 void schm_equeue_free(struct schm_equeue *q)
 {
-	struct schm_handle *h;
+	struct schm_source *s;
 	u64 id;
 
 	if (!list_empty(&q->source.watches) || !list_empty(&q->inner))
 		nest_end(q);
-	while ((h = equeue_first(q, &id))) {
-		watch_end(q, &h->source, id);
-		schm_handle_put(h);
+	while ((s = equeue_first(q, &id))) {
+		watch_end(q, s, id);
+		s->ops->put(s);
 		cond_resched();
 	}
 	schm_account_put(q->account);

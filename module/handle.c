@@ -9,6 +9,39 @@
 #include "answer.h"
 #include "scheme.h"
 
+/* ---- as a source of events ------------------------------------------------- */
+
+static struct schm_handle *source_handle(struct schm_source *s)
+{
+	return container_of(s, struct schm_handle, source);
+}
+
+static u32 handle_state_locked(struct schm_source *s)
+{
+	const struct schm_handle *h = source_handle(s);
+
+	lockdep_assert_held(&h->scheme->lock);
+	return h->ended ? SCHM_EVENT_DEATH : h->events;
+}
+
+static void handle_source_get(struct schm_source *s)
+{
+	schm_handle_get(source_handle(s));
+}
+
+static void handle_source_put(struct schm_source *s)
+{
+	schm_handle_put(source_handle(s));
+}
+
+static const struct schm_source_ops handle_source_ops = {
+	.state_locked	= handle_state_locked,
+	.get		= handle_source_get,
+	.put		= handle_source_put,
+};
+
+/* ---- its life ---------------------------------------------------------------- */
+
 struct schm_handle *schm_handle_alloc(struct schm_scheme *s)
 {
 	struct schm_handle *h;
@@ -26,7 +59,7 @@ struct schm_handle *schm_handle_alloc(struct schm_scheme *s)
 	h->opener = get_pid(task_tgid(current));
 	h->number = SCHEME_ROOT;
 	h->events = (__force u32)DEFAULT_POLLMASK;
-	schm_source_init(&h->source, &s->lock, false);
+	schm_source_init(&h->source, &s->lock, &handle_source_ops);
 	init_waitqueue_head(&h->wait);
 	INIT_LIST_HEAD(&h->inode_node);
 	INIT_LIST_HEAD(&h->close.node);
@@ -144,12 +177,6 @@ __poll_t schm_handle_poll(struct file *file, poll_table *wait)
 	if (!schm_scheme_alive(h->scheme))
 		return EPOLLERR | EPOLLHUP;
 	return (__force __poll_t)READ_ONCE(h->events);
-}
-
-u32 schm_handle_state_locked(const struct schm_handle *h)
-{
-	lockdep_assert_held(&h->scheme->lock);
-	return h->ended ? SCHM_EVENT_DEATH : h->events;
 }
 
 /*

@@ -62,18 +62,11 @@ bool schm_handle_send(struct schm_handle *h, struct schm_entry *entry,
 /* The provider has answered an OPEN or DUP, on queue home. */
 void schm_handle_open(struct schm_handle *h, struct schm_queue *home,
 		      const struct scheme_cqe *cqe);
-static inline struct schm_handle *schm_source_handle(struct schm_source *s)
-{
-	return container_of(s, struct schm_handle, source);
-}
-
 /*
  * ->poll() of every file whose private_data is a handle; it is also how such a
  * file is known. Does not wait for the provider.
  */
 __poll_t schm_handle_poll(struct file *file, struct poll_table_struct *wait);
-/* What the source of a handle is ready for. */
-u32 schm_handle_state_locked(const struct schm_handle *h);
 
 /* Set the readiness of all handles with this number; false: there is none. */
 bool schm_handles_event(struct schm_scheme *s, u64 number, u32 events);

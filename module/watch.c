@@ -13,14 +13,13 @@
 
 #include <linux/poll.h>
 
-#include "handle.h"
 #include "limits.h"
 
 /*
  * The lockdep subclass of a queue's lock is the number of queues' locks that
  * are held already.
  */
-#define DEPTH_OF_WATCHER(s)	((s)->nests ? 1 : 0)
+#define DEPTH_OF_WATCHER(s)	(schm_source_nests(s) ? 1 : 0)
 
 static_assert(SCHM_NEST_MAX <= MAX_LOCKDEP_SUBCLASSES);
 
@@ -96,7 +95,7 @@ void schm_watch_link_locked(struct schm_watch *w)
 	q->nr++;
 	list_add_tail(&w->by_source, &w->source->watches);
 	w->source->nr++;
-	if (w->source->nests)
+	if (schm_source_nests(w->source))
 		list_add_tail(&w->inner, &q->inner);
 }
 
@@ -111,7 +110,7 @@ void schm_watch_unlink_locked(struct schm_watch *w)
 	q->nr--;
 	list_del(&w->by_source);
 	w->source->nr--;
-	if (w->source->nests)
+	if (schm_source_nests(w->source))
 		list_del(&w->inner);
 }
 
@@ -159,10 +158,9 @@ void schm_source_post_locked(struct schm_source *s, u32 mask)
 static u32 source_state_locked(struct schm_source *s)
 {
 	lockdep_assert_held(s->lock);
-	if (s->nests)
+	if (schm_source_nests(s))
 		return schm_equeue_mask(schm_source_equeue(s));
-	return schm_handle_state_locked(container_of(s, struct schm_handle,
-						     source));
+	return s->ops->state_locked(s);
 }
 
 void schm_watch_set_locked(struct schm_watch *w, u32 interest, u64 data)

@@ -2,7 +2,8 @@
 /*
  * Watches: who is told when a file becomes ready.
  *
- * A source is what can be watched: a handle, or an event queue. A watch joins
+ * A source is what can be watched: a handle, an end of a direct ring, or an event
+ * queue. A watch joins
  * one source to one event queue under an id; the source's file being closed
  * ends it, and so does the queue's. Neither keeps the other open.
  *
@@ -36,10 +37,19 @@ struct schm_account;
 /* Of an event queue that has events. */
 #define SCHM_EQUEUE_READY ((__force u32)(EPOLLIN | EPOLLRDNORM))
 
+/* What a source is a part of. Those of event queues have none of these. */
+struct schm_source_ops {
+	/* What it is ready for now. A watch of it begins. */
+	u32 (*state_locked)(struct schm_source *s);
+	/* A reference that keeps it, and back. */
+	void (*get)(struct schm_source *s);
+	void (*put)(struct schm_source *s);
+};
+
 struct schm_source {
 	spinlock_t		*lock;		/* constant */
-	bool			nests;		/* constant; in an event queue */
-	struct list_head	watches;	/* *lock; and nest_lock if nests */
+	const struct schm_source_ops *ops;	/* constant; NULL: of an event queue */
+	struct list_head	watches;	/* *lock; and nest_lock if it nests */
 	unsigned int		nr;		/* *lock */
 };
 
@@ -80,11 +90,17 @@ struct schm_equeue {
 };
 
 static inline void schm_source_init(struct schm_source *s, spinlock_t *lock,
-				    bool nests)
+				    const struct schm_source_ops *ops)
 {
 	s->lock = lock;
-	s->nests = nests;
+	s->ops = ops;
 	INIT_LIST_HEAD(&s->watches);
+}
+
+/* An event queue in an event queue. */
+static inline bool schm_source_nests(const struct schm_source *s)
+{
+	return !s->ops;
 }
 
 static inline struct schm_equeue *schm_source_equeue(struct schm_source *s)
@@ -94,7 +110,7 @@ static inline struct schm_equeue *schm_source_equeue(struct schm_source *s)
 
 /* An edge: the source is now ready for mask. Takes locks of event queues. */
 void schm_source_post_locked(struct schm_source *s, u32 mask);
-/* The file of a handle is gone: end all watches of it. */
+/* The file is gone: end all watches of it. Not of an event queue. */
 void schm_source_end(struct schm_source *s);
 
 /* A queue of the calling user's, or NULL: no memory. */

@@ -64,5 +64,6 @@ void schm_account_put(struct schm_account *account)
 		return;
 	WARN_ON_ONCE(atomic_read(&account->watches));
 	WARN_ON_ONCE(atomic64_read(&account->pages));
+	WARN_ON_ONCE(atomic_read(&account->rings));
 	kfree(account);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What one uid has of the module's built-in schemes: bounds all its files together. */
+/* What one uid has of built-in schemes and of rings: bounds all its files together. */
 #ifndef SCHM_ACCOUNT_H
 #define SCHM_ACCOUNT_H
 
@@ -11,10 +11,11 @@
 
 struct schm_account {
 	struct hlist_node	node;		/* accounts_lock */
-	unsigned int		refs;		/* accounts_lock; files and buffers */
+	unsigned int		refs;		/* accounts_lock; files, buffers, rings */
 	kuid_t			uid;		/* constant */
 	atomic_t		watches;	/* of event queues */
 	atomic64_t		pages;		/* of buffers */
+	atomic_t		rings;		/* that it has made */
 };
 
 /* The calling user's, a reference; or NULL: no memory. */

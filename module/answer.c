@@ -192,6 +192,7 @@ static bool answer_possible(const struct schm_req *req,
 	case SCHEME_OP_MKDIR:
 	case SCHEME_OP_FSYNC:
 	case SCHEME_OP_MMAP_PREP:
+	case SCHEME_OP_RING_ATTACH:
 		return !cqe->result;
 	case SCHEME_OP_RECVFD:
 		/* only a file will do */

@@ -38,6 +38,8 @@ int schm_client_mmap(struct file *file, struct vm_area_struct *vma);
 long schm_client_sendfd(struct file *file, void __user *argp);
 long schm_client_recvfd(struct file *file, void __user *argp);
 long schm_client_mmap_prep(struct file *file, void __user *argp);
+long schm_client_ring_create(struct file *file, void __user *argp);
+long schm_client_ring_attach(struct file *file, void __user *argp);
 
 /* May the calling process use this scheme at all? */
 bool schm_client_may_enter(const struct schm_scheme *s);

@@ -7,6 +7,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
+#include <linux/redox_scheme_ring.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -219,6 +220,10 @@ static long client_command(struct file *file, unsigned int cmd, void __user *arg
 		return h->open ? schm_client_recvfd(file, argp) : -EBADF;
 	case SCHEME_IOC_MMAP_PREP:
 		return h->open ? schm_client_mmap_prep(file, argp) : -EBADF;
+	case SCHEME_IOC_RING_CREATE:
+		return h->open ? schm_client_ring_create(file, argp) : -EBADF;
+	case SCHEME_IOC_RING_ATTACH:
+		return h->open ? schm_client_ring_attach(file, argp) : -EBADF;
 	case SCHEME_IOC_REQUEST:
 		return schm_client_request(file, argp);
 	default:

@@ -197,5 +197,23 @@ int schm_dmabuf_export(struct schm_buf *buf, u32 flags)
 	return fd;
 }
 
+struct dma_buf *schm_dmabuf_get(int fd)
+{
+	struct dma_buf *dma_buf = dma_buf_get(fd);
+	int ret = 0;
+
+	/* -EINVAL: a file that is no dma-buf */
+	if (IS_ERR(dma_buf))
+		return PTR_ERR(dma_buf) == -EINVAL ? ERR_PTR(-EOPNOTSUPP) : dma_buf;
+	if (dma_buf->ops != &dmabuf_ops)
+		ret = -EOPNOTSUPP;
+	else if (~dma_buf->file->f_mode & (FMODE_READ | FMODE_WRITE))
+		ret = -EACCES;
+	if (!ret)
+		return dma_buf;
+	dma_buf_put(dma_buf);
+	return ERR_PTR(ret);
+}
+
 /* MODULE_IMPORT_NS(), whose argument has become a string in 6.13 */
 MODULE_INFO(import_ns, "DMA_BUF");

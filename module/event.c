@@ -16,6 +16,7 @@
 #include <linux/uio.h>
 
 #include "handle.h"
+#include "ring_file.h"
 #include "watch.h"
 
 #define EVENT_SIZE	sizeof(struct scheme_event)
@@ -63,6 +64,8 @@ static struct schm_source *event_source(struct file *file)
 
 		return h->open ? &h->source : ERR_PTR(-EBADF);
 	}
+	if (schm_ring_end(file))
+		return &schm_ring_end(file)->source;
 	if (file->f_op->poll == event_poll) {
 		struct schm_equeue *q = file->private_data;
 

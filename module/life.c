@@ -14,6 +14,7 @@
 #include "handle.h"
 #include "queue.h"
 #include "registry.h"
+#include "ring.h"
 #include "scheme.h"
 
 static void watch(struct work_struct *work);
@@ -56,6 +57,7 @@ static bool scheme_stop(struct schm_scheme *s)
 		schm_queue_fail(s->queues[i], SCHEME_RING_DEAD);
 	wake_users(s);
 	schm_handles_wake(s);
+	schm_rings_end(s);
 	if (stop_hook)
 		stop_hook();
 	return true;

@@ -57,6 +57,12 @@
 /* Event queues in a chain of queues that watch each other; epoll allows five. */
 #define SCHM_NEST_MAX		4
 
+/*
+ * Direct rings of one user. A ring of the greatest size has 3 MiB, charged to the
+ * memory cgroup of who makes it.
+ */
+#define SCHM_USER_RINGS_MAX	256
+
 /* Buffers of one owner; with SCHM_BUF_SHIFT, what 32-bit processes can map. */
 #define SCHM_BUFFERS_MAX	4095
 /* Where in its owner's file a buffer is: its number times 4 GiB. */

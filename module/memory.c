@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The memory of a queue: pages that kernel and provider both map. */
+/* Memory that kernel and user space share: pages, and what of them a queue has. */
 #include "memory.h"
 
 #include <linux/mm.h>
@@ -33,14 +33,14 @@ void schm_memory_layout(struct schm_layout *at, u32 depth, u32 slot_size)
 	at->size = at->slots_off + (size_t)depth * slot_size;
 }
 
-static void free_pages_array(struct page **pages, size_t nr)
+void schm_memory_free_pages(struct page **pages, size_t nr)
 {
 	while (nr--)
 		__free_page(pages[nr]);
 	kvfree(pages);
 }
 
-static struct page **alloc_pages_array(size_t nr)
+struct page **schm_memory_pages(size_t nr)
 {
 	struct page **pages;
 	size_t i;
@@ -58,7 +58,7 @@ static struct page **alloc_pages_array(size_t nr)
 		return pages;
 	if (pages[i])
 		__free_page(pages[i]);
-	free_pages_array(pages, i);
+	schm_memory_free_pages(pages, i);
 	return NULL;
 }
 
@@ -66,12 +66,12 @@ int schm_memory_alloc(struct schm_queue *q)
 {
 	size_t nr = q->at.size >> PAGE_SHIFT;
 
-	q->pages = alloc_pages_array(nr);
+	q->pages = schm_memory_pages(nr);
 	if (!q->pages)
 		return -ENOMEM;
 	q->mem = vmap(q->pages, nr, VM_MAP, PAGE_KERNEL);
 	if (!q->mem) {
-		free_pages_array(q->pages, nr);
+		schm_memory_free_pages(q->pages, nr);
 		return -ENOMEM;
 	}
 	q->kern = q->mem + q->at.kernel_off;
@@ -86,7 +86,7 @@ int schm_memory_alloc(struct schm_queue *q)
 void schm_memory_free(struct schm_queue *q)
 {
 	vunmap(q->mem);
-	free_pages_array(q->pages, q->at.size >> PAGE_SHIFT);
+	schm_memory_free_pages(q->pages, q->at.size >> PAGE_SHIFT);
 }
 
 int schm_memory_mmap(struct schm_queue *q, struct vm_area_struct *vma)

@@ -85,6 +85,7 @@ struct schm_scheme *schm_scheme_alloc(const struct schm_config *config)
 	spin_lock_init(&s->lock);
 	hash_init(s->handles);
 	hash_init(s->users);
+	INIT_LIST_HEAD(&s->rings);
 	init_completion(&s->gone);
 	INIT_LIST_HEAD(&s->name_node);
 	ret = scheme_enlist(s);
@@ -109,7 +110,8 @@ static void scheme_release(struct kref *ref)
 {
 	struct schm_scheme *s = container_of(ref, struct schm_scheme, ref);
 
-	WARN_ON_ONCE(!hash_empty(s->handles) || !hash_empty(s->users));
+	WARN_ON_ONCE(!hash_empty(s->handles) || !hash_empty(s->users) ||
+		     !list_empty(&s->rings));
 	put_pid(s->owner);
 	put_user_ns(s->user_ns);
 	put_pid_ns(s->pid_ns);

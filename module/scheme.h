@@ -67,6 +67,7 @@ struct schm_scheme {
 	struct pid		*owner;		/* thread group */
 	DECLARE_HASHTABLE(handles, 8);		/* by number */
 	DECLARE_HASHTABLE(users, 4);		/* by uid */
+	struct list_head	rings;
 
 	/* atomic */
 	unsigned long		live;		/* queues that have been opened */

@@ -136,7 +136,8 @@ struct file *schm_ticket_fetch(struct schm_queue *q, u64 tag)
 	req = ticket_req_locked(q, tag);
 	if (IS_ERR(req)) {
 		file = ERR_CAST(req);
-	} else if (req->entry.sqe.opcode != SCHEME_OP_SENDFD) {
+	} else if (req->entry.sqe.opcode != SCHEME_OP_SENDFD &&
+		   req->entry.sqe.opcode != SCHEME_OP_RING_ATTACH) {
 		file = ERR_PTR(-EINVAL);
 	} else if (req->ticket.state != SCHM_TICKET_SENT) {
 		file = ERR_PTR(-ENOENT);
@@ -192,6 +193,11 @@ void schm_ticket_send(struct schm_req *req, struct file *file)
 {
 	req->ticket.state = SCHM_TICKET_SENT;
 	req->ticket.memory.file = file;
+}
+
+bool schm_ticket_left(const struct schm_req *req)
+{
+	return req->ticket.state == SCHM_TICKET_SENT;
 }
 
 struct file *schm_ticket_take(struct schm_req *req)

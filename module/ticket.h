@@ -2,7 +2,7 @@
 /*
  * A file in flight. It belongs to one request, and goes with it.
  *
- *   NONE -> SENT	[schm_ticket_send]	SENDFD: the client's
+ *   NONE -> SENT	[schm_ticket_send]	SENDFD: the client's; RING_ATTACH: an end
  *   SENT -> NONE	[schm_ticket_fetch]	the provider has it
  *   NONE -> OFFERED	[schm_ticket_attach]	the provider's, for the client
  *   OFFERED -> GRANTED	[schm_ticket_grant_locked] the answer named it
@@ -85,6 +85,8 @@ void schm_ticket_commit_locked(struct schm_req *req);
 
 /* Before submitting: send this file, whose reference the request takes over. */
 void schm_ticket_send(struct schm_req *req, struct file *file);
+/* After the answer: did the provider leave what was sent? */
+bool schm_ticket_left(const struct schm_req *req);
 /* After the answer: the provider's file, or NULL. The caller has a reference. */
 struct file *schm_ticket_take(struct schm_req *req);
 /* The client leaves: the file to release once the lock is not held, or NULL. */

@@ -160,7 +160,7 @@ static int publish(const struct ring_side *s, uint32_t what)
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	flags = client ? s->prov->flags : s->client->flags;
-	flags |= s->kern->wants[!client];
+	flags |= s->kern->wants[client ? SCHEME_RING_SIDE_PROVIDER : SCHEME_RING_SIDE_CLIENT];
 	return flags & what ? ring_notify(s->fd) : 1;
 }
 

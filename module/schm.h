@@ -4,10 +4,11 @@
  *
  * Layers; a file includes its own or lower ones only:
  *
- *   entry	control provider enter attach client* event phys schemefs*
- *							user pointers, fops
- *   work	life transfer op request answer ticket handle map equeue watch
- *		pcidev owner dmabuf			no fops but a dma-buf's
+ *   entry	control provider enter attach client* ring_file event phys
+ *		schemefs*				user pointers, fops
+ *   work	life transfer op request answer ticket handle map window equeue
+ *		watch ring ring_pool pcidev owner dmabuf
+ *							no fops but of what is mapped
  *   objects	config scheme queue park memory registry node account buf
  *		pages range				references, lists
  *   base	limits compat command
@@ -30,7 +31,9 @@
  *				entries, the parked command
  *         scheme->lock	spin	state, owner, table of handles, table of users,
  *				memory and mappings of handles, their readiness
- *				and the watches of them
+ *				and the watches of them; the list of direct rings
+ *           ring->lock	spin	a direct ring: state, doorbells, what is lent to
+ *				it, the watches of its ends
  *           equeue->lock spin	an event queue: its watches, the ready ones, and
  *				the watches of it. Of several queues, the
  *				watched before the watching: at most
@@ -52,8 +55,8 @@
  *             wait-queue locks	of handles, completions and queues; innermost.
  *				None of our callbacks is on them
  *
- * mmap(2) comes with the address-space lock held and takes scheme->lock, or
- * owner->lock, alone;
+ * mmap(2) comes with the address-space lock held and takes scheme->lock,
+ * ring->lock or owner->lock, alone;
  * copying to and from user memory, which may take that lock, is done under none.
  *
  * All of it is taken in process context; no interrupt or timer comes here.
@@ -85,7 +88,11 @@
  *   file in flight	its request, see ticket.h; attached memory: its handle
  *   owner	its file; a PCI function points at it while it is bound
  *   buf	its owner · mappings · dma-bufs. Pages: also whoever pins them
- *   account	event queues, owners and buffers of one uid
+ *   ring	the files of its ends, which a mapping of entries keeps, too; the
+ *		provider's is in flight until it is fetched. Holds its scheme,
+ *		the memory of its pool, and files that the client has lent. Whose
+ *		file goes first ends it
+ *   account	event queues, owners, buffers and rings of one uid
  *
  * Removal: three doors, one exit
  *
@@ -111,6 +118,7 @@ struct schm_handle;
 struct schm_late;
 struct schm_queue;
 struct schm_req;
+struct schm_ring;
 struct schm_scheme;
 struct schm_source;
 struct schm_user;

@@ -17,6 +17,7 @@ extern struct kunit_suite schm_queue_suite;
 extern struct kunit_suite schm_range_suite;
 extern struct kunit_suite schm_registry_suite;
 extern struct kunit_suite schm_request_suite;
+extern struct kunit_suite schm_ring_suite;
 extern struct kunit_suite schm_scheme_suite;
 extern struct kunit_suite schm_ticket_suite;
 extern struct kunit_suite schm_watch_suite;

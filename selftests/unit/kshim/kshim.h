@@ -227,6 +227,8 @@ typedef struct {
 #define atomic_inc_return(v)	(++(v)->counter)
 #define atomic_inc(v)		((void)(v)->counter++)
 #define atomic_dec(v)		((void)(v)->counter--)
+#define atomic_add(i, v)	((void)((v)->counter += (i)))
+#define atomic_sub(i, v)	((void)((v)->counter -= (i)))
 
 static inline bool atomic_try_cmpxchg(atomic_t *v, int *old, int new)
 {

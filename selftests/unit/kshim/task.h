@@ -135,11 +135,13 @@ struct delayed_work {
 
 #define init_waitqueue_head(wq)	INIT_LIST_HEAD(&(wq)->head)
 #define wq_has_sleeper(wq)	(!list_empty(&(wq)->head))
+#define waitqueue_active(wq)	wq_has_sleeper(wq)
 #define init_waitqueue_func_entry(e, f) ((void)((e)->func = (f)))
 #define add_wait_queue(wq, e)	list_add_tail(&(e)->entry, &(wq)->head)
 #define remove_wait_queue(wq, e) list_del(&(e)->entry)
 #define wake_up(wq)		kshim_wake(wq, 0)
 #define wake_up_all(wq)		kshim_wake(wq, 0)
+#define wake_up_interruptible(wq)	kshim_wake(wq, 0)
 #define wake_up_sync(wq)	kshim_wake(wq, 0)
 #define poll_to_key(mask)	(mask)
 #define __wake_up(wq, mode, nr, key)	kshim_wake(wq, key)

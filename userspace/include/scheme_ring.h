@@ -15,6 +15,10 @@
  *	EIO		the ring is broken: the other side wrote indices that cannot
  *			be. For good.
  *
+ * A ring is one of the module's, which a client opens with a scheme's descriptor and
+ * the kernel looks after, or plain shared memory and eventfds, for which no module
+ * is needed. Once it is there both are used the same way.
+ *
  * Times are nanoseconds: -1 is for ever, 0 not at all; a wait that ends with its
  * time returns -ETIME, one that a signal ends -EINTR.
  */
@@ -26,7 +30,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <linux/redox_scheme.h>
+#include <linux/redox_scheme_ring.h>
 #include <scheme.h>
 
 #ifdef __cplusplus
@@ -43,9 +47,7 @@ enum scheme_ring_side {
 	SCHEME_RING_PROVIDER,
 };
 
-/* Greatest rings; most regions of a pool, and the most bytes of one. */
-#define SCHEME_RING_ENTRIES_MAX	32768U
-#define SCHEME_RING_REGIONS_MAX	16U
+/* The most bytes of a client's region. */
 #define SCHEME_RING_REGION_MAX	(1UL << 30)
 
 /* Both sides must have the same numbers of entries. */
@@ -96,6 +98,38 @@ int scheme_ring_attach(struct scheme_ring **out, enum scheme_ring_side side,
  */
 void scheme_ring_close(struct scheme_ring *ring);
 
+/* ---- set-up by the module ----------------------------------------------------- */
+
+/*
+ * Client: a ring to the provider of the scheme that fd is open in (not with access
+ * mode 3). pool_bytes: memory for buffers, whole pages, as the pool's region at 0;
+ * 0 is none. word is for the provider, which has agreed when this returns. config
+ * may be NULL. fd stays the caller's.
+ * EOPNOTSUPP: this provider has no rings; its other errors; EMFILE: too many rings;
+ * ENOTTY: fd is no file of a scheme; ENODEV: the scheme is dead.
+ */
+int scheme_ring_open(struct scheme_ring **out, int fd,
+		     const struct scheme_ring_config *config, size_t pool_bytes,
+		     uint64_t word);
+/*
+ * Client: register an open file of the same scheme. Returns its index: entries name
+ * it by the handle SCHEME_RING_FIXED | index. The ring keeps it open until its own
+ * end. EXDEV: of another scheme; EMFILE: too many; EOPNOTSUPP: not the module's
+ * ring.
+ */
+int scheme_ring_add_file(struct scheme_ring *ring, int fd);
+/*
+ * Provider, before the reply to a RING_ATTACH (callback ring): take the provider's
+ * end. Reply 0 then, or an error, after which the ring is shut down.
+ * scheme_req_serve_ring() does all of it. -ENOENT: it has been taken.
+ */
+int scheme_req_accept_ring(struct scheme_req *req, struct scheme_ring **ring);
+/*
+ * Provider: map what the client has added to the pool since. Returns how many
+ * regions; 0 also for a ring that is not the module's. A server asks by itself.
+ */
+int scheme_ring_learn_regions(struct scheme_ring *ring);
+
 /* ---- both sides ------------------------------------------------------------- */
 
 /*
@@ -107,11 +141,15 @@ int scheme_ring_wait_room(struct scheme_ring *ring, int64_t timeout_ns);
 void scheme_ring_set_spin(struct scheme_ring *ring, uint32_t spin_us);
 /*
  * For a loop that waits for other things, too. arm() says what is waited for:
- * EPOLLIN for entries, EPOLLOUT for room. 1: it is there, do not wait; 0: the
- * descriptor polls readable when it comes, or the other side goes. Before the
- * ring is used again, disarm().
+ * EPOLLIN for entries, EPOLLOUT for room. 1: it is there, do not wait; 0: poll the
+ * descriptor for scheme_ring_poll_events(), which come when that does, or the other
+ * side goes. Before the ring is used again, disarm().
+ *
+ * The descriptor of a module's ring is its end itself, which polls for the same
+ * events; it can be polled without arm, too. Else it polls readable for any of them.
  */
 int scheme_ring_fd(struct scheme_ring *ring);
+uint32_t scheme_ring_poll_events(const struct scheme_ring *ring, uint32_t events);
 int scheme_ring_arm(struct scheme_ring *ring, uint32_t events);
 void scheme_ring_disarm(struct scheme_ring *ring);
 /*
@@ -130,11 +168,14 @@ int scheme_ring_alive(struct scheme_ring *ring);
 int scheme_ring_region_create(size_t size);
 /*
  * Map size bytes of fd as the pool's from offset on, which is a multiple of the
- * page size. Each side adds what the other shall see at the same offset. fd stays
- * the caller's. A client's ring hands buffers out from it; the ends of one region
- * and the begin of the next are never one buffer.
+ * page size. fd stays the caller's. A client's ring hands buffers out from it; the
+ * ends of one region and the begin of the next are never one buffer.
+ * Shared memory: each side adds what the other shall see at the same offset. The
+ * module's ring: the client adds, and the provider learns of it; the memory may
+ * also be a dma-buf of the memory scheme, whole (scheme_memory_export()).
  * EINVAL: not whole pages, too many, or fd may shrink or has not so many bytes;
- * EEXIST: something of the pool is there; ENOSPC: too many regions.
+ * EEXIST: something of the pool is there; ENOSPC: too many regions; EACCES: the
+ * provider's end of a module's ring; EOPNOTSUPP: memory that it does not take.
  */
 int scheme_ring_add_region(struct scheme_ring *ring, int fd, uint64_t offset,
 			   size_t size);
@@ -177,6 +218,12 @@ int scheme_ring_submit(struct scheme_ring *ring);
 int scheme_ring_peek_cqe(struct scheme_ring *ring, struct scheme_cqe **cqe);
 int scheme_ring_wait_cqe(struct scheme_ring *ring, struct scheme_cqe **cqe,
 			 int64_t timeout_ns);
+/*
+ * Submit what get_sqe gave, and wait for an answer. A provider that has to be woken
+ * for it is, and with the module's ring by the same system call that waits.
+ */
+int scheme_ring_submit_and_wait(struct scheme_ring *ring, struct scheme_cqe **cqe,
+				int64_t timeout_ns);
 void scheme_ring_cqe_seen(struct scheme_ring *ring, struct scheme_cqe *cqe);
 /* Requests without their last answer; answers dropped so far. */
 unsigned int scheme_ring_in_flight(const struct scheme_ring *ring);

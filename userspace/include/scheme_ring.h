@@ -120,8 +120,8 @@ int scheme_ring_open(struct scheme_ring **out, int fd,
 int scheme_ring_add_file(struct scheme_ring *ring, int fd);
 /*
  * Provider, before the reply to a RING_ATTACH (callback ring): take the provider's
- * end. Reply 0 then, or an error, after which the ring is shut down.
- * scheme_req_serve_ring() does all of it. -ENOENT: it has been taken.
+ * end. Reply 0 then, or an error, after which the ring is shut down. -ENOENT: it
+ * has been taken; -EINVAL: another request.
  */
 int scheme_req_accept_ring(struct scheme_req *req, struct scheme_ring **ring);
 /*
@@ -298,7 +298,10 @@ struct scheme_ring_server;
 struct scheme_ring_server_config {
 	uint32_t	depth;	/* most requests at a time, at most 4096; 0 is 128 */
 	uint32_t	files;	/* most open files, at most 65536; 0 is 64 */
-	/* who the client is: what it writes about itself does not count */
+	/*
+	 * Who the client is: what it writes about itself does not count. Of the
+	 * module's ring the kernel says it, and these do not count either.
+	 */
 	uint32_t	pid, uid, gid;
 };
 
@@ -308,8 +311,13 @@ struct scheme_ring_server_config {
  * that cannot be; EBUSY: it is served; ENOMEM.
  *
  * A handle in an entry is an index of the ring's own table: what OPEN or DUP has
- * answered here, or what was added. Nothing else can be named: EBADF. What was
- * opened is closed with its CLOSE, or at the ring's end.
+ * answered here, or what was added, or with SCHEME_RING_FIXED what the client has
+ * registered. Nothing else can be named: EBADF. What was opened is closed with its
+ * CLOSE, or at the ring's end. A file's access mode, and for what is opened from the
+ * root that of the descriptor that asked for the ring, limit what can be done. config
+ * may be NULL.
+ *
+ * EVENT is the server's own: it answers what is posted by scheme_post_event().
  */
 int scheme_ring_server_create(struct scheme_ring_server **out, struct scheme *s,
 			      struct scheme_ring *ring,
@@ -328,8 +336,13 @@ int scheme_ring_server_add_file(struct scheme_ring_server *server,
  */
 int scheme_ring_server_step(struct scheme_ring_server *server,
 			    int64_t timeout_ns);
-/* As scheme_ring_arm(), for what a step would do; disarm the ring. */
+/*
+ * As scheme_ring_arm(), for what a step would do, also with answers of other
+ * threads. 0: poll this descriptor, readable. Then disarm the ring. Ask for the
+ * descriptor before the first arm. -EBUSY: a queue serves the ring.
+ */
 int scheme_ring_server_arm(struct scheme_ring_server *server);
+int scheme_ring_server_fd(struct scheme_ring_server *server);
 /* Requests that have not been answered. */
 unsigned int scheme_ring_server_pending(struct scheme_ring_server *server);
 /*
@@ -337,6 +350,17 @@ unsigned int scheme_ring_server_pending(struct scheme_ring_server *server);
  * is closed. EBUSY: requests are unanswered; they have been cancelled.
  */
 int scheme_ring_server_destroy(struct scheme_ring_server *server);
+/*
+ * In the callback ring of a scheme: accept the ring, serve it with the scheme's
+ * callbacks and answer the request. From then on the queue's step serves the ring,
+ * too, in the same thread, or scheme_run() does, until its client has gone; a step
+ * that spins does so for both. config as for scheme_ring_server_create().
+ * scheme_serve_ring() is such a callback: `.ring = scheme_serve_ring` is all that
+ * a provider needs. On an error the request has been answered with it: EAGAIN, a
+ * scheme serves 64 rings like that; EMFILE, 16 of them for one user.
+ */
+int scheme_req_serve_ring(struct scheme_req *req,
+			  const struct scheme_ring_server_config *config);
 /*
  * One more answer, not the last, to a request that has SCHEME_SQE_MULTISHOT among
  * the flags of scheme_req_sqe(); the last one is a scheme_reply*(). From any thread.

@@ -158,6 +158,7 @@ struct scheme_ring {
 	/* while a loop polls: other threads wake it by self_fd, unless that is -1 */
 	_Atomic bool		polled;
 	int			self_fd;
+	bool			in_loop;	/* that is the only way that it sleeps */
 
 	/* client: what get_sqe gave, and what is in flight */
 	struct scheme_sqe	*staged;	/* as many as the ring has entries */

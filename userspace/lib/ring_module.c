@@ -34,15 +34,15 @@ static void module_doorbell(struct scheme_ring *r)
 }
 
 /*
- * A thread of ours may be in a poll(2), which does not see that doorbell, or it
- * looks for what we have before it polls.
+ * A thread of ours may be in a poll(2), which does not see that doorbell. If it is
+ * not yet, it looks for what we have before it polls.
  */
 static void module_self(struct scheme_ring *r)
 {
-	if (r->self_fd < 0 || !atomic_load(&r->polled))
-		enter(r, SCHEME_RING_NOTIFY_SELF, 0);
-	else
+	if (r->self_fd >= 0 && atomic_load(&r->polled))
 		eventfd_write(r->self_fd, 1);
+	else if (!r->in_loop)
+		enter(r, SCHEME_RING_NOTIFY_SELF, 0);
 }
 
 static int module_wait(struct scheme_ring *r, bool ring, int64_t timeout_ns)

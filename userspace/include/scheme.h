@@ -247,7 +247,19 @@ int scheme_queue_fd(const struct scheme_queue *q);
  */
 int scheme_queue_step(struct scheme_queue *q, int timeout_ms);
 /*
- * The parts of a step, for a loop around io_uring: fill sqe with an ENTER
+ * For a loop of the provider's own around poll(2): what to poll for the queue and
+ * the direct rings that are served with it. fds has room for SCHEME_QUEUE_FDS of
+ * them; *nr are filled in, the queue's first. 1: do not wait, there is something to
+ * do. After the poll, disarm, and if anything has come, scheme_queue_step() with
+ * timeout 0.
+ */
+struct pollfd;
+#define SCHEME_QUEUE_FDS	66
+int scheme_queue_arm(struct scheme_queue *q, struct pollfd *fds,
+		     unsigned int *nr);
+void scheme_queue_disarm(struct scheme_queue *q);
+/*
+ * The parts of a step, for a loop around io_uring, which serves no direct rings: fill sqe with an ENTER
  * command that hands over the answers and completes when min_wait entries
  * wait (its CQE's res is their number, or -errno); then dispatch. The sqe's
  * user_data is the caller's to set.

@@ -114,6 +114,9 @@ struct scheme_queue {
 #define RING_SEATS		64
 #define RING_SEATS_OF_USER	16
 
+_Static_assert(SCHEME_QUEUE_FDS == RING_SEATS + 2,
+	       "the queue, its rings, and what wakes their thread");
+
 struct ring_seat {
 	bool			taken;
 	uint32_t		uid;
@@ -194,9 +197,6 @@ static inline const struct scheme_ops *req_ops(const struct scheme_req *req)
 void rings_post(struct scheme *s, uint64_t number, uint32_t events);
 
 /* ---- direct rings that a queue's thread serves ---- */
-
-/* Most descriptors that rings_arm() fills in for one queue. */
-#define RINGS_FDS	(RING_SEATS + 1)
 
 static inline bool has_rings(const struct scheme_queue *q)
 {

@@ -245,14 +245,13 @@ void rings_disarm(struct scheme_queue *q)
 /* ---- end -------------------------------------------------------------------------- */
 
 /*
- * After a fork what is mapped is the parent's: then only what is private goes, and
- * the descriptors.
+ * As for requests and files of the queue: with the scheme they end without a word.
+ * After a fork what is mapped is the parent's: only what is private goes, and the
+ * descriptors.
  */
 static void drop_served(struct served *one, bool mapped)
 {
-	if (mapped)
-		server_drop_all(one->server);
-	else
+	if (!mapped)
 		one->ring->mem = NULL;
 	server_abandon(one->server);
 	one->ring->self_fd = -1;

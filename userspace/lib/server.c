@@ -404,18 +404,34 @@ static int serve_all(struct scheme_queue *q)
 	return done + rings_round(q);
 }
 
+int scheme_queue_arm(struct scheme_queue *q, struct pollfd *fds,
+		     unsigned int *nr)
+{
+	bool ready = false;
+
+	fds[0] = (struct pollfd){ .fd = q->fd, .events = POLLIN };
+	*nr = 1;
+	if (has_rings(q))
+		*nr += rings_arm(q, fds + 1, &ready);
+	return ready;
+}
+
+void scheme_queue_disarm(struct scheme_queue *q)
+{
+	if (has_rings(q))
+		rings_disarm(q);
+}
+
 static int poll_all(struct scheme_queue *q, int timeout_ms)
 {
-	struct pollfd fds[1 + RINGS_FDS] = {
-		{ .fd = q->fd, .events = POLLIN },
-	};
-	bool ready = false;
-	unsigned int nr = 1 + rings_arm(q, fds + 1, &ready);
-	int ret = poll(fds, nr, ready ? 0 : timeout_ms);
+	struct pollfd fds[SCHEME_QUEUE_FDS];
+	unsigned int nr;
+	int ret, ready = scheme_queue_arm(q, fds, &nr);
 
+	ret = poll(fds, nr, ready ? 0 : timeout_ms);
 	if (ret < 0)
 		ret = -errno;
-	rings_disarm(q);
+	scheme_queue_disarm(q);
 	return ret;
 }
 

@@ -122,6 +122,7 @@ static int attach_request(struct file *file, struct schm_ring *r, u64 word)
 		return -ENOMEM;
 	}
 	req->entry.sqe.offset = r->at.sq_entries | (u64)r->at.cq_entries << 32;
+	req->entry.sqe.op_flags = file->f_flags & O_ACCMODE;
 	req->entry.sqe.aux = word;
 	ret = schm_req_reserve(req, file->f_flags & O_NONBLOCK);
 	if (ret)

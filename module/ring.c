@@ -59,22 +59,27 @@ static u32 ring_mask(const struct schm_ring *r, u32 side)
  * Have changes ring the doorbell, then look. Pairs with the barrier of a side
  * between the index that it moves and the words that it reads.
  */
-static u32 want_locked(struct schm_ring_end *e)
+static u32 want_locked(struct schm_ring_end *e, u32 wants)
 {
 	struct schm_ring *r = e->ring;
 
 	lockdep_assert_held(&r->lock);
-	WRITE_ONCE(r->kern->wants[e->side], NEED_ALL);
+	WRITE_ONCE(r->kern->wants[e->side], READ_ONCE(r->kern->wants[e->side]) | wants);
 	smp_mb();
 	return ring_mask(r, e->side);
 }
 
-u32 schm_ring_poll(struct schm_ring_end *e)
+/* Who waits for entries shall not cost the other side a doorbell for room. */
+u32 schm_ring_poll(struct schm_ring_end *e, u32 asked)
 {
-	u32 mask;
+	u32 mask, wants = 0;
 
+	if (asked & READY_IN)
+		wants |= SCHEME_RING_NEED_WAKEUP;
+	if (asked & READY_OUT)
+		wants |= SCHEME_RING_NEED_ROOM;
 	spin_lock(&e->ring->lock);
-	mask = want_locked(e);
+	mask = want_locked(e, wants);
 	spin_unlock(&e->ring->lock);
 	return mask;
 }
@@ -88,7 +93,7 @@ static struct schm_ring_end *source_end(struct schm_source *s)
 
 static u32 end_state_locked(struct schm_source *s)
 {
-	return want_locked(source_end(s));
+	return want_locked(source_end(s), NEED_ALL);
 }
 
 static void end_source_get(struct schm_source *s)

@@ -117,8 +117,11 @@ void schm_ring_break(struct schm_ring *r);
 void schm_ring_ring(struct schm_ring_end *e, bool sync);
 /* Was it rung, or is nothing to be waited for? Takes the latch back. */
 bool schm_ring_take_bell(struct schm_ring_end *e);
-/* What the end is ready for, EPOLL*; from now on changes ring its doorbell. */
-u32 schm_ring_poll(struct schm_ring_end *e);
+/*
+ * What the end is ready for, EPOLL*; from now on what becomes ready of what is
+ * asked for rings its doorbell.
+ */
+u32 schm_ring_poll(struct schm_ring_end *e, u32 asked);
 
 /* ---- pool and files (ring_pool.c) ------------------------------------------ */
 

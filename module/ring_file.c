@@ -310,7 +310,7 @@ static long ring_file_add(struct schm_ring_end *e, void __user *argp)
 		return -EACCES;
 	if (copy_from_user(&arg, argp, sizeof(arg)))
 		return -EFAULT;
-	if (arg.index || arg.handle || arg.flags || arg.reserved)
+	if (arg.index || arg.handle || arg.flags || arg.events)
 		return -EINVAL;
 	file = fget(arg.fd);
 	if (!file)
@@ -334,6 +334,7 @@ static void file_tell(const struct file *file, struct scheme_ring_file *arg)
 	else
 		arg->flags = mode == FMODE_WRITE ? O_WRONLY : O_RDONLY;
 	arg->flags |= file->f_flags & O_APPEND;
+	arg->events = READ_ONCE(h->events);
 }
 
 static long ring_file(struct schm_ring_end *e, void __user *argp)
@@ -345,7 +346,7 @@ static long ring_file(struct schm_ring_end *e, void __user *argp)
 		return -EACCES;
 	if (copy_from_user(&arg, argp, sizeof(arg)))
 		return -EFAULT;
-	if (arg.fd || arg.handle || arg.flags || arg.reserved)
+	if (arg.fd || arg.handle || arg.flags || arg.events)
 		return -EINVAL;
 	file = schm_ring_find_file(e->ring, arg.index);
 	if (!file)
@@ -412,7 +413,7 @@ static __poll_t ring_poll(struct file *file, poll_table *wait)
 	struct schm_ring_end *e = file->private_data;
 
 	poll_wait(file, &e->wait, wait);
-	return (__force __poll_t)schm_ring_poll(e);
+	return (__force __poll_t)schm_ring_poll(e, (__force u32)poll_requested_events(wait));
 }
 
 static void ring_show_fdinfo(struct seq_file *m, struct file *file)

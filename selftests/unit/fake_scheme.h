@@ -129,6 +129,13 @@ int scheme_reply_dirents(struct scheme_req *req)
 	return scheme_reply(req, req->entries);
 }
 
+void scheme_serve_ring(struct scheme_req *req, uint32_t sq_entries,
+		       uint32_t cq_entries, uint64_t word)
+{
+	(void)sq_entries, (void)cq_entries, (void)word;
+	scheme_reply(req, -EOPNOTSUPP);
+}
+
 int scheme_req_attach_memory(struct scheme_req *req, int fd, uint64_t offset,
 			     uint64_t size, unsigned int flags)
 {

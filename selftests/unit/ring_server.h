@@ -28,6 +28,9 @@ static struct {
 	uint64_t		handle;
 	struct scheme_sqe	sqe;
 	uint64_t		next_number;
+	/* what an open says of its file's readiness, and posts right after it */
+	bool			tells_events;
+	uint32_t		open_events, posts_at_open;
 } seen;
 
 static inline void note(struct scheme_req *req)
@@ -43,7 +46,12 @@ static void on_open(struct scheme_req *req, uint64_t dir, const char *path,
 	note(req);
 	seen.handle = dir;
 	strncpy(seen.path, path, sizeof(seen.path) - 1);
-	scheme_reply_open(req, seen.next_number++, 0, 0);
+	scheme_reply_open(req, seen.next_number,
+			  seen.tells_events ? SCHEME_CQE_F_EVENTS : 0,
+			  seen.open_events);
+	if (seen.posts_at_open)
+		scheme_post_ready(scheme, seen.next_number, seen.posts_at_open);
+	seen.next_number++;
 }
 
 static void on_close(struct scheme *s, uint64_t handle)

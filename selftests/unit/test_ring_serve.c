@@ -2,6 +2,7 @@
 /* A ring served with a scheme's callbacks: payloads, files, answers of other threads. */
 #include "ring_server.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 
 /* ---- one request ----------------------------------------------------------------- */
@@ -160,7 +161,7 @@ static void D2_a_server_answers_the_dummy_submission(void **state)
 static void open_one(uint64_t user_data, int64_t result)
 {
 	put_text(AT, "x");
-	scheme_ring_prep_open(get(user_data), SCHEME_ROOT, AT, 1, 0, 0);
+	scheme_ring_prep_open(get(user_data), SCHEME_ROOT, AT, 1, O_RDWR, 0);
 	assert_int_equal(step(), 1);
 	expect_answer(pair.client, user_data, result);
 }

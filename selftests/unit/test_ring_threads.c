@@ -24,17 +24,19 @@ static void open_sides(struct sides *s)
 	struct scheme_ring_config c = {
 		.sq_entries = SQ, .cq_entries = CQ, .spin_us = 5,
 	};
+	struct ring_layout l;
 
 	assert_int_equal(scheme_ring_setup(&c, &s->client_fds, &s->provider_fds), 0);
 	assert_int_equal(ring_config(&c), 0);
-	s->size = ring_layout(&c).size;
+	l = ring_layout(&c);
+	s->size = l.size;
 	s->mem = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED,
 		      s->client_fds.memory, 0);
 	assert_ptr_not_equal(s->mem, MAP_FAILED);
 	assert_int_equal(ring_init(&s->client, SCHEME_RING_CLIENT, &c, s->mem,
-				   &ring_eventfd_ops), 0);
+				   &l, &ring_eventfd_ops), 0);
 	assert_int_equal(ring_init(&s->provider, SCHEME_RING_PROVIDER, &c, s->mem,
-				   &ring_eventfd_ops), 0);
+				   &l, &ring_eventfd_ops), 0);
 	s->client.fds = s->client_fds;
 	s->provider.fds = s->provider_fds;
 }

@@ -871,9 +871,10 @@ struct scheme_cqe {
  *	   -> value; extra: bytes of answer's payload
  * FSIZE   -> size in bytes
  * FSYNC   op_flags: 1 for data only -> 0
- * EVENT   on a direct ring only. op_flags: EPOLL* bits; SCHEME_SQE_MULTISHOT: an
- *	   answer for each edge of one of them, until a CANCEL or the file's
- *	   CLOSE ends it; without, one answer, at once if one of them is set now
+ * EVENT   on a direct ring only. op_flags: EPOLL* bits; ERR and HUP are told to
+ *	   all. SCHEME_SQE_MULTISHOT: an answer for what is set now and for each
+ *	   edge of one of them, until a CANCEL or the file's CLOSE ends it with
+ *	   ECANCELED; without, one answer, at once if one of them is set now
  *	   -> the bits that became set. On a kernel queue nobody is asked: the module has
  *	   the mask that SCHEME_CQE_EVENT or the OPEN set last, and whoever begins
  *	   to wait sees it under the lock that the next one takes, so that no edge
@@ -887,7 +888,7 @@ struct scheme_cqe {
  * RECVFD  payload string; op_flags: SCHEME_FD_NONBLOCK; aux: word; ATTACH first
  *	   -> SCHEME_CQE_NEW_FD
  * RING_ATTACH  serve a direct ring, see redox_scheme_ring.h; offset: sq_entries,
- *	   and cq_entries << 32; aux: word; FETCH first -> 0
+ *	   and cq_entries << 32; op_flags: access mode; aux: word; FETCH first -> 0
  *
  * All of the following but GETDENTS and FCNTL name their object by handle and
  * path: handle is SCHEME_ROOT or an open file, the path starts there, and an

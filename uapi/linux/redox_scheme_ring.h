@@ -132,8 +132,10 @@ struct scheme_ring_info {
  *
  * Returns 0 when the provider has agreed, or its error; then the ring is shut
  * down. The entry has the numbers of entries as offset: sq_entries in the lower
- * half, cq_entries in the upper one; @word as aux; and who asks, as any entry.
- * A provider without rings answers EOPNOTSUPP.
+ * half, cq_entries in the upper one; @word as aux; the access mode (O_ACCMODE) of
+ * the descriptor that RING_ATTACH is a command of as op_flags; and who asks, as any
+ * entry. What is opened on the ring must not exceed that access mode: the provider
+ * sees to it, as OPENAT does. A provider without rings answers EOPNOTSUPP.
  *
  * Errors: EBADF @ring is no client's end; EXDEV of another scheme; EBADFD not
  * mapped, or asked before; ESHUTDOWN.
@@ -232,7 +234,8 @@ struct scheme_ring_region {
  * @index: RING_FILE: in, which; RING_FILE_ADD: zero
  * @handle: RING_FILE: out, the provider's number of the file; else zero
  * @flags: RING_FILE: out, its access mode (O_ACCMODE) and O_APPEND; else zero
- * @reserved: zero
+ * @events: RING_FILE: out, what it is ready for (EPOLL*) as the module knows it,
+ *	which is every event that the provider has handed over by ENTER; else zero
  *
  * RING_FILE_ADD is for the client and returns the index, from 0 on. The ring
  * keeps the file open, whatever becomes of @fd, until its own end. Errors: EACCES
@@ -246,7 +249,7 @@ struct scheme_ring_file {
 	__u32	index;
 	__u64	handle;
 	__u32	flags;
-	__u32	reserved;
+	__u32	events;
 };
 
 #define SCHEME_IOC_RING_FILE_ADD \

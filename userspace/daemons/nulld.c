@@ -85,6 +85,7 @@ static const struct scheme_ops null_ops = {
 	.call = null_call,
 	.fsize = null_fsize,
 	.fsync = null_fsync,
+	.ring = scheme_serve_ring,
 };
 
 /* ---- the program ---------------------------------------------------------- */

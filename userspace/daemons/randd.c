@@ -103,6 +103,7 @@ static const struct scheme_ops rand_ops = {
 	.write = rand_write,
 	.stat = rand_stat,
 	.getdents = rand_getdents,
+	.ring = scheme_serve_ring,
 };
 
 /* ---- the program ----------------------------------------------------------- */

@@ -128,6 +128,7 @@ static const struct scheme_ops zero_ops = {
 	.stat = zero_stat,
 	.truncate = zero_truncate,
 	.getdents = zero_getdents,
+	.ring = scheme_serve_ring,
 };
 
 /* ---- the program ----------------------------------------------------------- */

@@ -171,6 +171,13 @@ struct scheme_ops {
 	 */
 	void (*own)(struct scheme_req *req, uint8_t opcode, uint64_t handle,
 		    void *buf, uint32_t len, uint64_t offset);
+	/*
+	 * A client asks for a direct ring with so many entries to be served; word
+	 * is what provider and client have agreed on. scheme_serve_ring() is a
+	 * callback that serves it; see scheme_ring.h. Reply: 0, or an error.
+	 */
+	void (*ring)(struct scheme_req *req, uint32_t sq_entries,
+		     uint32_t cq_entries, uint64_t word);
 };
 
 /*
@@ -235,11 +242,24 @@ int scheme_queue_fd(const struct scheme_queue *q);
  * Hand over the answers, wait at most timeout_ms (-1 for ever, 0 not at all)
  * for a request and run the callbacks of all that wait. Returns how many
  * entries were served; -ENODEV when the scheme is dead, -EINTR on a signal,
- * -EIO when the ring is broken.
+ * -EIO when the ring is broken. Direct rings that came to this queue, and that
+ * scheme_serve_ring() has accepted, are served and waited for with it.
  */
 int scheme_queue_step(struct scheme_queue *q, int timeout_ms);
 /*
- * The parts of a step, for a loop around io_uring: fill sqe with an ENTER
+ * For a loop of the provider's own around poll(2): what to poll for the queue and
+ * the direct rings that are served with it. fds has room for SCHEME_QUEUE_FDS of
+ * them; *nr are filled in, the queue's first. 1: do not wait, there is something to
+ * do. After the poll, disarm, and if anything has come, scheme_queue_step() with
+ * timeout 0.
+ */
+struct pollfd;
+#define SCHEME_QUEUE_FDS	66
+int scheme_queue_arm(struct scheme_queue *q, struct pollfd *fds,
+		     unsigned int *nr);
+void scheme_queue_disarm(struct scheme_queue *q);
+/*
+ * The parts of a step, for a loop around io_uring, which serves no direct rings: fill sqe with an ENTER
  * command that hands over the answers and completes when min_wait entries
  * wait (its CQE's res is their number, or -errno); then dispatch. The sqe's
  * user_data is the caller's to set.
@@ -252,8 +272,8 @@ int scheme_queue_dispatch(struct scheme_queue *q);
 int scheme_queue_flush(struct scheme_queue *q);
 
 /*
- * Serve queue 0 (and all the others, when there are several) in this thread
- * until *stop is non-zero or the scheme dies. A signal whose handler sets
+ * Serve queue 0 (and all the others, when there are several), and the direct rings
+ * that scheme_serve_ring() has accepted, in this thread until *stop is non-zero or the scheme dies. A signal whose handler sets
  * *stop ends the wait. Returns 0 when stopped, or as scheme_queue_step().
  */
 int scheme_run(struct scheme *s, const volatile int *stop);
@@ -340,10 +360,16 @@ int scheme_reply_dirents(struct scheme_req *req);
 
 /*
  * Tell that `handle` is now ready for `events` (EPOLLIN, EPOLLOUT …), all of
- * them, none kept from before. From any thread. q NULL: nobody can poll, so
- * nobody is told.
+ * them, none kept from before. From any thread. Those who poll are told, and those
+ * who ask for it on a direct ring. q NULL: nobody is told.
  */
 int scheme_post_event(struct scheme_queue *q, uint64_t handle, uint32_t events);
+/* The same, also for a scheme without queues (scheme_create_local()). */
+int scheme_post_ready(struct scheme *s, uint64_t handle, uint32_t events);
+
+/* For the callback `ring`: serve the ring with the queue that asks; see scheme_ring.h. */
+void scheme_serve_ring(struct scheme_req *req, uint32_t sq_entries,
+		       uint32_t cq_entries, uint64_t word);
 
 /* ---- client -------------------------------------------------------------- */
 

@@ -15,6 +15,10 @@
  *	EIO		the ring is broken: the other side wrote indices that cannot
  *			be. For good.
  *
+ * A ring is one of the module's, which a client opens with a scheme's descriptor and
+ * the kernel looks after, or plain shared memory and eventfds, for which no module
+ * is needed. Once it is there both are used the same way.
+ *
  * Times are nanoseconds: -1 is for ever, 0 not at all; a wait that ends with its
  * time returns -ETIME, one that a signal ends -EINTR.
  */
@@ -26,7 +30,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <linux/redox_scheme.h>
+#include <linux/redox_scheme_ring.h>
 #include <scheme.h>
 
 #ifdef __cplusplus
@@ -43,9 +47,7 @@ enum scheme_ring_side {
 	SCHEME_RING_PROVIDER,
 };
 
-/* Greatest rings; most regions of a pool, and the most bytes of one. */
-#define SCHEME_RING_ENTRIES_MAX	32768U
-#define SCHEME_RING_REGIONS_MAX	16U
+/* The most bytes of a client's region. */
 #define SCHEME_RING_REGION_MAX	(1UL << 30)
 
 /* Both sides must have the same numbers of entries. */
@@ -96,6 +98,38 @@ int scheme_ring_attach(struct scheme_ring **out, enum scheme_ring_side side,
  */
 void scheme_ring_close(struct scheme_ring *ring);
 
+/* ---- set-up by the module ----------------------------------------------------- */
+
+/*
+ * Client: a ring to the provider of the scheme that fd is open in (not with access
+ * mode 3). pool_bytes: memory for buffers, whole pages, as the pool's region at 0;
+ * 0 is none. word is for the provider, which has agreed when this returns. config
+ * may be NULL. fd stays the caller's.
+ * EOPNOTSUPP: this provider has no rings; its other errors; EMFILE: too many rings;
+ * ENOTTY: fd is no file of a scheme; ENODEV: the scheme is dead.
+ */
+int scheme_ring_open(struct scheme_ring **out, int fd,
+		     const struct scheme_ring_config *config, size_t pool_bytes,
+		     uint64_t word);
+/*
+ * Client: register an open file of the same scheme. Returns its index: entries name
+ * it by the handle SCHEME_RING_FIXED | index. The ring keeps it open until its own
+ * end. EXDEV: of another scheme; EMFILE: too many; EOPNOTSUPP: not the module's
+ * ring.
+ */
+int scheme_ring_add_file(struct scheme_ring *ring, int fd);
+/*
+ * Provider, before the reply to a RING_ATTACH (callback ring): take the provider's
+ * end. Reply 0 then, or an error, after which the ring is shut down. -ENOENT: it
+ * has been taken; -EINVAL: another request.
+ */
+int scheme_req_accept_ring(struct scheme_req *req, struct scheme_ring **ring);
+/*
+ * Provider: map what the client has added to the pool since. Returns how many
+ * regions; 0 also for a ring that is not the module's. A server asks by itself.
+ */
+int scheme_ring_learn_regions(struct scheme_ring *ring);
+
 /* ---- both sides ------------------------------------------------------------- */
 
 /*
@@ -107,11 +141,15 @@ int scheme_ring_wait_room(struct scheme_ring *ring, int64_t timeout_ns);
 void scheme_ring_set_spin(struct scheme_ring *ring, uint32_t spin_us);
 /*
  * For a loop that waits for other things, too. arm() says what is waited for:
- * EPOLLIN for entries, EPOLLOUT for room. 1: it is there, do not wait; 0: the
- * descriptor polls readable when it comes, or the other side goes. Before the
- * ring is used again, disarm().
+ * EPOLLIN for entries, EPOLLOUT for room. 1: it is there, do not wait; 0: poll the
+ * descriptor for scheme_ring_poll_events(), which come when that does, or the other
+ * side goes. Before the ring is used again, disarm().
+ *
+ * The descriptor of a module's ring is its end itself, which polls for the same
+ * events; it can be polled without arm, too. Else it polls readable for any of them.
  */
 int scheme_ring_fd(struct scheme_ring *ring);
+uint32_t scheme_ring_poll_events(const struct scheme_ring *ring, uint32_t events);
 int scheme_ring_arm(struct scheme_ring *ring, uint32_t events);
 void scheme_ring_disarm(struct scheme_ring *ring);
 /*
@@ -130,11 +168,14 @@ int scheme_ring_alive(struct scheme_ring *ring);
 int scheme_ring_region_create(size_t size);
 /*
  * Map size bytes of fd as the pool's from offset on, which is a multiple of the
- * page size. Each side adds what the other shall see at the same offset. fd stays
- * the caller's. A client's ring hands buffers out from it; the ends of one region
- * and the begin of the next are never one buffer.
+ * page size. fd stays the caller's. A client's ring hands buffers out from it; the
+ * ends of one region and the begin of the next are never one buffer.
+ * Shared memory: each side adds what the other shall see at the same offset. The
+ * module's ring: the client adds, and the provider learns of it; the memory may
+ * also be a dma-buf of the memory scheme, whole (scheme_memory_export()).
  * EINVAL: not whole pages, too many, or fd may shrink or has not so many bytes;
- * EEXIST: something of the pool is there; ENOSPC: too many regions.
+ * EEXIST: something of the pool is there; ENOSPC: too many regions; EACCES: the
+ * provider's end of a module's ring; EOPNOTSUPP: memory that it does not take.
  */
 int scheme_ring_add_region(struct scheme_ring *ring, int fd, uint64_t offset,
 			   size_t size);
@@ -177,6 +218,12 @@ int scheme_ring_submit(struct scheme_ring *ring);
 int scheme_ring_peek_cqe(struct scheme_ring *ring, struct scheme_cqe **cqe);
 int scheme_ring_wait_cqe(struct scheme_ring *ring, struct scheme_cqe **cqe,
 			 int64_t timeout_ns);
+/*
+ * Submit what get_sqe gave, and wait for an answer. A provider that has to be woken
+ * for it is, and with the module's ring by the same system call that waits.
+ */
+int scheme_ring_submit_and_wait(struct scheme_ring *ring, struct scheme_cqe **cqe,
+				int64_t timeout_ns);
 void scheme_ring_cqe_seen(struct scheme_ring *ring, struct scheme_cqe *cqe);
 /* Requests without their last answer; answers dropped so far. */
 unsigned int scheme_ring_in_flight(const struct scheme_ring *ring);
@@ -251,7 +298,10 @@ struct scheme_ring_server;
 struct scheme_ring_server_config {
 	uint32_t	depth;	/* most requests at a time, at most 4096; 0 is 128 */
 	uint32_t	files;	/* most open files, at most 65536; 0 is 64 */
-	/* who the client is: what it writes about itself does not count */
+	/*
+	 * Who the client is: what it writes about itself does not count. Of the
+	 * module's ring the kernel says it, and these do not count either.
+	 */
 	uint32_t	pid, uid, gid;
 };
 
@@ -261,8 +311,13 @@ struct scheme_ring_server_config {
  * that cannot be; EBUSY: it is served; ENOMEM.
  *
  * A handle in an entry is an index of the ring's own table: what OPEN or DUP has
- * answered here, or what was added. Nothing else can be named: EBADF. What was
- * opened is closed with its CLOSE, or at the ring's end.
+ * answered here, or what was added, or with SCHEME_RING_FIXED what the client has
+ * registered. Nothing else can be named: EBADF. What was opened is closed with its
+ * CLOSE, or at the ring's end. A file's access mode, and for what is opened from the
+ * root that of the descriptor that asked for the ring, limit what can be done. config
+ * may be NULL.
+ *
+ * EVENT is the server's own: it answers what is posted by scheme_post_event().
  */
 int scheme_ring_server_create(struct scheme_ring_server **out, struct scheme *s,
 			      struct scheme_ring *ring,
@@ -281,8 +336,13 @@ int scheme_ring_server_add_file(struct scheme_ring_server *server,
  */
 int scheme_ring_server_step(struct scheme_ring_server *server,
 			    int64_t timeout_ns);
-/* As scheme_ring_arm(), for what a step would do; disarm the ring. */
+/*
+ * As scheme_ring_arm(), for what a step would do, also with answers of other
+ * threads. 0: poll this descriptor, readable. Then disarm the ring. Ask for the
+ * descriptor before the first arm. -EBUSY: a queue serves the ring.
+ */
 int scheme_ring_server_arm(struct scheme_ring_server *server);
+int scheme_ring_server_fd(struct scheme_ring_server *server);
 /* Requests that have not been answered. */
 unsigned int scheme_ring_server_pending(struct scheme_ring_server *server);
 /*
@@ -290,6 +350,17 @@ unsigned int scheme_ring_server_pending(struct scheme_ring_server *server);
  * is closed. EBUSY: requests are unanswered; they have been cancelled.
  */
 int scheme_ring_server_destroy(struct scheme_ring_server *server);
+/*
+ * In the callback ring of a scheme: accept the ring, serve it with the scheme's
+ * callbacks and answer the request. From then on the queue's step serves the ring,
+ * too, in the same thread, or scheme_run() does, until its client has gone; a step
+ * that spins does so for both. config as for scheme_ring_server_create().
+ * scheme_serve_ring() is such a callback: `.ring = scheme_serve_ring` is all that
+ * a provider needs. On an error the request has been answered with it: EAGAIN, a
+ * scheme serves 64 rings like that; EMFILE, 16 of them for one user.
+ */
+int scheme_req_serve_ring(struct scheme_req *req,
+			  const struct scheme_ring_server_config *config);
 /*
  * One more answer, not the last, to a request that has SCHEME_SQE_MULTISHOT among
  * the flags of scheme_req_sqe(); the last one is a scheme_reply*(). From any thread.

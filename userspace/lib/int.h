@@ -8,6 +8,7 @@
  *   files	dispatch and answers of operations on files and directories
  *   queue	rings and slots in memory, ENTER
  *   ring_*	direct rings, see ring_int.h
+ *   rings	those that are served with a queue
  *   client	the other side			url	names of files
  *   event	event queues
  *   request	the client's operations on files and directories
@@ -27,6 +28,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 
 #include "ring.h"
 
@@ -102,8 +104,22 @@ struct scheme_queue {
 	_Atomic uintptr_t	server;		/* pthread_self() in a dispatch, else 0 */
 	atomic_bool		owed;		/* an answer waits for an ENTER */
 
+	struct queue_rings	*rings;		/* served with it; NULL until the first */
+
 	pthread_mutex_t		post_lock;
 	struct ring_end		cq;		/* post_lock */
+};
+
+/* A ring that a queue's thread serves; a user has some of them. */
+#define RING_SEATS		64
+#define RING_SEATS_OF_USER	16
+
+_Static_assert(SCHEME_QUEUE_FDS == RING_SEATS + 2,
+	       "the queue, its rings, and what wakes their thread");
+
+struct ring_seat {
+	bool			taken;
+	uint32_t		uid;
 };
 
 struct scheme {
@@ -115,6 +131,12 @@ struct scheme {
 	unsigned int		nr_queues;	/* of those that are set up */
 	struct scheme_queue	*queues;
 	char			name[SCHEME_NAME_MAX + 1];
+
+	/* of direct rings: who is told of events, and how many are served by us */
+	pthread_mutex_t		servers_lock;
+	struct scheme_ring_server *servers;	/* servers_lock */
+	atomic_uint		nr_servers;	/* servers_lock; read without */
+	struct ring_seat	seats[RING_SEATS]; /* servers_lock */
 };
 
 /*
@@ -171,6 +193,30 @@ static inline const struct scheme_ops *req_ops(const struct scheme_req *req)
 	return &req->scheme->ops;
 }
 
+/* Tell the servers of direct rings what a file is ready for. */
+void rings_post(struct scheme *s, uint64_t number, uint32_t events);
+
+/* ---- direct rings that a queue's thread serves ---- */
+
+static inline bool has_rings(const struct scheme_queue *q)
+{
+	return q->rings;
+}
+
+/* Serve all that waits, and end those that have ended. Entries served. */
+int rings_round(struct scheme_queue *q);
+/* Is there anything to do for a round? Makes no system call. */
+bool rings_ready(const struct scheme_queue *q);
+/*
+ * Before a poll(2): what to poll, and how much of that. *ready: nothing, since
+ * there is something to do. rings_disarm() comes after it in any case.
+ */
+struct pollfd;
+unsigned int rings_arm(struct scheme_queue *q, struct pollfd *fds, bool *ready);
+void rings_disarm(struct scheme_queue *q);
+/* With the queue. mapped: they are this process's. */
+void rings_end(struct scheme_queue *q, bool mapped);
+
 /* Become the one who answers; false: somebody has. */
 bool req_claim(struct scheme_req *req);
 /*
@@ -201,6 +247,11 @@ void url_normalise(char *path);
 /* Open the control node. -ENOENT: no module. */
 int control_open(const char *control);
 /* ioctl(2) that returns -errno. */
-int ioctl_errno(int fd, unsigned long cmd, void *arg);
+static inline int ioctl_errno(int fd, unsigned long cmd, void *arg)
+{
+	int ret = ioctl(fd, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
+}
 
 #endif /* LIBSCHEME_INT_H */

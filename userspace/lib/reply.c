@@ -54,7 +54,7 @@ int scheme_reply_call(struct scheme_req *req, int64_t result, uint32_t out_len)
 	return answer(req, &cqe);
 }
 
-/* Without a queue nobody can poll: there is nobody to tell. */
+/* Without a queue it is not known of which scheme; see scheme_post_ready(). */
 int scheme_post_event(struct scheme_queue *q, uint64_t handle, uint32_t events)
 {
 	const struct scheme_cqe cqe = {
@@ -63,7 +63,13 @@ int scheme_post_event(struct scheme_queue *q, uint64_t handle, uint32_t events)
 		.kind = SCHEME_CQE_EVENT,
 	};
 
-	return q ? queue_post(q, &cqe, NO_TAG) : 0;
+	int ret;
+
+	if (!q)
+		return 0;
+	ret = queue_post(q, &cqe, NO_TAG);
+	rings_post(q->scheme, handle, events);
+	return ret;
 }
 
 struct scheme *scheme_req_scheme(const struct scheme_req *req)

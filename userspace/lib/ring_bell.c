@@ -36,7 +36,7 @@ static void reset(int fd)
 	(void)ignored;
 }
 
-static int bell_wait(struct scheme_ring *r, int64_t timeout_ns)
+static int bell_wait(struct scheme_ring *r, bool ring, int64_t timeout_ns)
 {
 	struct pollfd fds[] = {
 		{ .fd = r->fds.bell, .events = POLLIN },
@@ -46,8 +46,11 @@ static int bell_wait(struct scheme_ring *r, int64_t timeout_ns)
 		.tv_sec = timeout_ns / 1000000000,
 		.tv_nsec = timeout_ns % 1000000000,
 	};
-	int ret = ppoll(fds, 2, timeout_ns < 0 ? NULL : &ts, NULL);
+	int ret;
 
+	if (ring)
+		bell_doorbell(r);
+	ret = ppoll(fds, 2, timeout_ns < 0 ? NULL : &ts, NULL);
 	if (ret < 0)
 		return -errno;
 	if (fds[0].revents & POLLIN)
@@ -57,18 +60,11 @@ static int bell_wait(struct scheme_ring *r, int64_t timeout_ns)
 	return ret ? 0 : -ETIME;
 }
 
-/* Until there is a module, the owner's page has no owner but the two sides. */
+/* Without a module, the owner's page has no owner but the two sides. */
 static void bell_mark(struct scheme_ring *r, uint32_t state)
 {
 	__atomic_fetch_or(&r->kern->state, state, __ATOMIC_RELEASE);
 }
-
-const struct ring_bell_ops ring_eventfd_ops = {
-	.doorbell = bell_doorbell,
-	.self = bell_self,
-	.wait = bell_wait,
-	.mark = bell_mark,
-};
 
 /* ---- for other loops --------------------------------------------------------- */
 
@@ -79,7 +75,7 @@ static int watch(int poll_fd, int fd, uint32_t events)
 	return epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-int scheme_ring_fd(struct scheme_ring *r)
+static int bell_poll_fd(struct scheme_ring *r)
 {
 	int fd, ret;
 
@@ -98,3 +94,11 @@ int scheme_ring_fd(struct scheme_ring *r)
 	r->poll_fd = fd;
 	return fd;
 }
+
+const struct ring_bell_ops ring_eventfd_ops = {
+	.doorbell = bell_doorbell,
+	.self = bell_self,
+	.wait = bell_wait,
+	.mark = bell_mark,
+	.poll_fd = bell_poll_fd,
+};

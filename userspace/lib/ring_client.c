@@ -45,7 +45,8 @@ static void take_off(struct scheme_ring *r, const struct scheme_sqe *sqe)
 	flights_add(&r->flights, sqe, hold);
 }
 
-int scheme_ring_submit(struct scheme_ring *r)
+static int submit(struct scheme_ring *r,
+		  void (*publish)(struct scheme_ring *r, uint32_t flag))
 {
 	uint32_t nr = r->nr_staged;
 	int room;
@@ -67,8 +68,13 @@ int scheme_ring_submit(struct scheme_ring *r)
 	}
 	r->nr_staged = 0;
 	ring_store(&r->put);
-	ring_publish(r, SCHEME_RING_NEED_WAKEUP);
+	publish(r, SCHEME_RING_NEED_WAKEUP);
 	return (int)nr;
+}
+
+int scheme_ring_submit(struct scheme_ring *r)
+{
+	return submit(r, ring_publish);
 }
 
 /* ---- answers ----------------------------------------------------------------- */
@@ -147,6 +153,17 @@ int scheme_ring_wait_cqe(struct scheme_ring *r, struct scheme_cqe **cqe,
 int scheme_ring_peek_cqe(struct scheme_ring *r, struct scheme_cqe **cqe)
 {
 	return scheme_ring_wait_cqe(r, cqe, 0);
+}
+
+/* Answers can be there also when nothing can be submitted any more. */
+int scheme_ring_submit_and_wait(struct scheme_ring *r, struct scheme_cqe **cqe,
+				int64_t timeout_ns)
+{
+	int ret = submit(r, ring_publish_late);
+
+	if (ret < 0 && ret != -ESHUTDOWN)
+		return ret;
+	return scheme_ring_wait_cqe(r, cqe, timeout_ns);
 }
 
 void scheme_ring_cqe_seen(struct scheme_ring *r, struct scheme_cqe *cqe)

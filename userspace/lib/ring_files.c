@@ -1,39 +1,156 @@
 // SPDX-License-Identifier: MIT
 /*
  * A ring's server: what the client may name. A handle in an entry is an index into
- * this table, so that a client reaches only what it has opened, or been given.
+ * this table, so that a client reaches only what it has opened, or been given, or
+ * has registered as an open file of its own; and does with it what its access mode
+ * lets it.
  */
 #include "ring_serve.h"
 
-int files_add(struct scheme_ring_server *s, uint64_t number, bool owned)
+#include <fcntl.h>
+#include <sys/epoll.h>
+
+/* ---- by number ----------------------------------------------------------------- */
+
+static uint32_t *chain_of(struct scheme_ring_server *s, uint64_t number)
+{
+	return &s->chains[(number * 0x9e3779b97f4a7c15ULL >> 32) & s->chain_mask];
+}
+
+static void chain_locked(struct scheme_ring_server *s, uint32_t index)
+{
+	uint32_t *chain = chain_of(s, s->files[index].number);
+
+	s->files[index].next = *chain;
+	*chain = index;
+}
+
+static void unchain_locked(struct scheme_ring_server *s, uint32_t index)
+{
+	uint32_t *link = chain_of(s, s->files[index].number);
+
+	while (*link != index)
+		link = &s->files[*link].next;
+	*link = s->files[index].next;
+}
+
+uint32_t files_first_locked(struct scheme_ring_server *s, uint64_t number)
+{
+	return *chain_of(s, number);
+}
+
+/* ---- opened or lent ------------------------------------------------------------- */
+
+static void set_file_locked(struct scheme_ring_server *s, uint32_t index,
+			    const struct ring_file *file)
+{
+	s->files[index] = *file;
+	s->files[index].state = FILE_OPEN;
+	s->files[index].next_posted = NO_FILE;
+	chain_locked(s, index);
+}
+
+int files_add_locked(struct scheme_ring_server *s, const struct ring_file *file)
 {
 	for (uint32_t i = 0; i < s->config.files; i++) {
 		if (s->files[i].state != FILE_FREE)
 			continue;
-		s->files[i] = (struct ring_file){
-			.number = number,
-			.state = FILE_OPEN,
-			.owned = owned,
-		};
+		set_file_locked(s, i, file);
 		return (int)i;
 	}
 	return -EMFILE;
 }
 
-static struct ring_file *find(struct scheme_ring_server *s, uint64_t handle)
+int scheme_ring_server_add_file(struct scheme_ring_server *s, uint64_t handle)
 {
-	if (handle >= s->config.files || s->files[handle].state != FILE_OPEN)
-		return NULL;
-	return &s->files[handle];
+	const struct ring_file file = {
+		.number = handle,
+		.flags = O_RDWR,
+		.knows_events = true,
+		.events = READY_ALWAYS,
+	};
+	int ret;
+
+	if (s->nr_files == s->config.files)
+		return -EMFILE;
+	s->nr_files++;
+	pthread_mutex_lock(&s->lock);
+	ret = files_add_locked(s, &file);
+	pthread_mutex_unlock(&s->lock);
+	return ret;
 }
 
+/* ---- registered ------------------------------------------------------------------ */
+
+int files_ask(const struct scheme_ring_server *s, uint32_t fixed,
+	      struct scheme_ring_file *file)
+{
+	*file = (struct scheme_ring_file){ .index = fixed };
+	return ioctl_errno(s->ring->end, SCHEME_IOC_RING_FILE, file);
+}
+
+/*
+ * Ask the module once for each, and once for each time that entries have been taken
+ * if there is none: a client that names what is not costs no more.
+ */
+static bool learn_fixed(struct scheme_ring_server *s, uint32_t fixed)
+{
+	struct scheme_ring_file args;
+	struct ring_file file;
+
+	if (fixed >= s->no_fixed)
+		return false;
+	if (files_ask(s, fixed, &args) < 0) {
+		s->no_fixed = fixed;
+		return false;
+	}
+	file = (struct ring_file){
+		.number = args.handle,
+		.flags = args.flags,
+	};
+	pthread_mutex_lock(&s->lock);
+	set_file_locked(s, s->config.files + fixed, &file);
+	pthread_mutex_unlock(&s->lock);
+	return true;
+}
+
+uint32_t files_index(const struct scheme_ring_server *s, uint64_t handle)
+{
+	uint64_t index = handle;
+
+	if (handle == SCHEME_ROOT)
+		return NO_FILE;
+	if (handle & SCHEME_RING_FIXED) {
+		index = handle & ~SCHEME_RING_FIXED;
+		return index < s->nr_fixed ? s->config.files + (uint32_t)index : NO_FILE;
+	}
+	return index < s->config.files ? (uint32_t)index : NO_FILE;
+}
+
+static struct ring_file *find(struct scheme_ring_server *s, uint64_t handle)
+{
+	uint32_t index = files_index(s, handle);
+	struct ring_file *f;
+
+	if (index == NO_FILE)
+		return NULL;
+	f = &s->files[index];
+	if (f->state == FILE_FREE && index >= s->config.files &&
+	    !learn_fixed(s, index - s->config.files))
+		return NULL;
+	return f->state == FILE_OPEN ? f : NULL;
+}
+
+/* ---- use -------------------------------------------------------------------------- */
+
 int files_use(struct scheme_ring_server *s, uint64_t handle, __u64 *number,
-	      uint32_t *index)
+	      uint32_t *index, uint32_t *flags)
 {
 	struct ring_file *f;
 
 	*index = NO_FILE;
 	*number = SCHEME_ROOT;
+	*flags = s->may;
 	if (handle == SCHEME_ROOT)
 		return 0;
 	f = find(s, handle);
@@ -41,17 +158,25 @@ int files_use(struct scheme_ring_server *s, uint64_t handle, __u64 *number,
 		return -EBADF;
 	f->in_flight++;
 	*number = f->number;
-	*index = (uint32_t)handle;
+	*index = (uint32_t)(f - s->files);
+	*flags = f->flags;
 	return 0;
 }
 
 /* Closed, and nobody uses it any more. */
 static void end_if_idle(struct scheme_ring_server *s, struct ring_file *f)
 {
+	uint32_t index = (uint32_t)(f - s->files);
+
 	if (f->state != FILE_CLOSING || f->in_flight)
 		return;
+	pthread_mutex_lock(&s->lock);
+	unchain_locked(s, index);
+	events_forget_locked(s, index);
 	f->state = FILE_FREE;
-	s->nr_files--;
+	pthread_mutex_unlock(&s->lock);
+	if (index < s->config.files)
+		s->nr_files--;
 	if (f->owned && s->scheme->ops.close)
 		s->scheme->ops.close(s->scheme, f->number);
 }
@@ -64,26 +189,77 @@ void files_release(struct scheme_ring_server *s, uint32_t index)
 	end_if_idle(s, &s->files[index]);
 }
 
+static void close_file(struct scheme_ring_server *s, struct ring_file *f)
+{
+	f->state = FILE_CLOSING;
+	events_cancel_file(s, (uint32_t)(f - s->files));
+	end_if_idle(s, f);
+}
+
+/* What is registered stays so until the ring's end. */
 void files_close(struct scheme_ring_server *s, uint64_t handle)
 {
-	struct ring_file *f = find(s, handle);
+	uint32_t index = files_index(s, handle);
 
-	if (!f)
-		return;
-	f->state = FILE_CLOSING;
-	end_if_idle(s, f);
+	if (index < s->config.files && s->files[index].state == FILE_OPEN)
+		close_file(s, &s->files[index]);
 }
 
 void files_close_all(struct scheme_ring_server *s)
 {
-	for (uint32_t i = 0; i < s->config.files; i++)
-		files_close(s, i);
+	for (uint32_t i = 0; i < s->config.files + s->nr_fixed; i++)
+		if (s->files[i].state == FILE_OPEN)
+			close_file(s, &s->files[i]);
 }
 
-int scheme_ring_server_add_file(struct scheme_ring_server *s, uint64_t handle)
+/* ---- rights ------------------------------------------------------------------------ */
+
+static bool may_read(uint32_t flags)
 {
-	if (s->nr_files == s->config.files)
-		return -EMFILE;
-	s->nr_files++;
-	return files_add(s, handle, false);
+	return (flags & O_ACCMODE) != O_WRONLY;
+}
+
+static bool may_write(uint32_t flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* As OPENAT: not more than where it starts from. */
+static int check_open(const struct scheme_sqe *sqe, uint32_t flags)
+{
+	uint32_t wanted = sqe->op_flags;
+
+	if ((wanted & O_ACCMODE) == O_ACCMODE)
+		return -EINVAL;
+	if (may_read(wanted) && !may_read(flags))
+		return -EACCES;
+	if ((may_write(wanted) || wanted & (O_CREAT | O_TRUNC)) && !may_write(flags))
+		return -EACCES;
+	return 0;
+}
+
+int files_check(struct scheme_sqe *sqe, uint32_t flags)
+{
+	switch (sqe->opcode) {
+	case SCHEME_OP_OPEN:
+		return check_open(sqe, flags);
+	case SCHEME_OP_READ:
+		return may_read(flags) ? 0 : -EBADF;
+	case SCHEME_OP_WRITE:
+		if (flags & O_APPEND)
+			sqe->op_flags |= SCHEME_RW_APPEND;
+		return may_write(flags) ? 0 : -EBADF;
+	case SCHEME_OP_TRUNCATE:
+	case SCHEME_OP_UTIMENS:
+	case SCHEME_OP_CHMOD:
+	case SCHEME_OP_CHOWN:
+	case SCHEME_OP_RENAME:
+	case SCHEME_OP_LINK:
+	case SCHEME_OP_UNLINK:
+	case SCHEME_OP_SYMLINK:
+	case SCHEME_OP_MKDIR:
+		return may_write(flags) ? 0 : -EACCES;
+	default:
+		return 0;
+	}
 }

@@ -3,7 +3,8 @@
  * What the files of direct rings share.
  *
  *   ring_setup	memory and descriptors	ring_link	sleep, wake, end
- *   ring_bell	eventfds			ring_pool	regions and buffers
+ *   ring_module	ends of the module's	ring_pool	regions and buffers
+ *   ring_bell	eventfds			ring_open	asking for a ring, accepting it
  *   ring_buddy	the allocator		ring_client	submit, reap
  *   ring_flight	what is in flight	ring_prep	entries
  *   ring_provider	pop, push		ring_serve	see ring_serve.h
@@ -17,6 +18,8 @@
 #pragma GCC visibility push(default)
 #include <scheme_ring.h>
 #pragma GCC visibility pop
+
+#include <stdatomic.h>
 
 #include "ring.h"
 
@@ -33,14 +36,20 @@ struct ring_bell_ops {
 	void (*self)(struct scheme_ring *r);
 	/*
 	 * Until the doorbell, which is then reset, the end of the other side,
-	 * which sets r->gone, or a time. 0, -ETIME, -EINTR.
+	 * which sets r->gone, or a time. 0, -ETIME, -EINTR. ring: the other
+	 * side's doorbell first.
 	 */
-	int (*wait)(struct scheme_ring *r, int64_t timeout_ns);
+	int (*wait)(struct scheme_ring *r, bool ring, int64_t timeout_ns);
 	/* Put bits into the owner's page. The module does so by itself. */
 	void (*mark)(struct scheme_ring *r, uint32_t state);
+	/* A descriptor for other loops, see scheme_ring_fd(). */
+	int (*poll_fd)(struct scheme_ring *r);
+	/* It polls by itself for entries and room: nobody need arm it. */
+	bool polls;
 };
 
 extern const struct ring_bell_ops ring_eventfd_ops;
+extern const struct ring_bell_ops ring_module_ops;
 
 struct ring_region {
 	uint64_t	offset;		/* in the pool */
@@ -112,6 +121,12 @@ void flights_end(struct scheme_ring *r, struct ring_group *g);
 
 /* ---- an end ---- */
 
+/* Provider, module's ring: who the client is, as the kernel says. */
+struct ring_peer {
+	uint32_t	pid, uid, gid;
+	uint32_t	may;		/* access mode, O_ACCMODE */
+};
+
 struct scheme_ring {
 	enum scheme_ring_side	side;
 	bool			broken;
@@ -120,12 +135,15 @@ struct scheme_ring {
 	struct scheme_ring_kernel *kern;
 	uint32_t		*flags;		/* ours: SCHEME_RING_NEED_* */
 	const uint32_t		*peer_flags;
+	const uint32_t		*peer_wants;	/* what the kernel waits on its behalf for */
+	bool			owes_bell;	/* a wake-up that goes with the next wait */
 	struct scheme_sqe	*sqes;
 	struct scheme_cqe	*cqes;
 	uint64_t		spin_ns;
 
 	const struct ring_bell_ops *bell;
 	struct scheme_ring_fds	fds;
+	int			end;		/* the module's descriptor, or -1 */
 	int			poll_fd;	/* -1 until somebody wants it */
 	void			*mem;		/* NULL: somebody else's */
 	size_t			mem_size;
@@ -133,7 +151,14 @@ struct scheme_ring {
 	unsigned int		nr_regions;
 	struct ring_region	regions[SCHEME_RING_REGIONS_MAX];
 
-	struct scheme_ring_server *server;	/* provider: who serves it, or NULL */
+	/* provider: who serves it, or NULL; the module's regions that are known */
+	struct scheme_ring_server *server;
+	unsigned int		nr_known;
+	struct ring_peer	peer;
+	/* while a loop polls: other threads wake it by self_fd, unless that is -1 */
+	_Atomic bool		polled;
+	int			self_fd;
+	bool			in_loop;	/* that is the only way that it sleeps */
 
 	/* client: what get_sqe gave, and what is in flight */
 	struct scheme_sqe	*staged;	/* as many as the ring has entries */
@@ -159,8 +184,18 @@ struct ring_layout ring_layout(const struct scheme_ring_config *c);
  */
 int ring_init(struct scheme_ring *r, enum scheme_ring_side side,
 	      const struct scheme_ring_config *c, void *mem,
-	      const struct ring_bell_ops *bell);
+	      const struct ring_layout *l, const struct ring_bell_ops *bell);
 void ring_uninit(struct scheme_ring *r);
+
+/*
+ * An end that is the module's descriptor, which is the ring's from then on, and
+ * closed also on an error. c: as the module has rounded it.
+ */
+int module_ring_new(struct scheme_ring **out, const struct scheme_ring_config *c,
+		    const struct scheme_ring_info *info, int fd);
+/* Give memory to the pool, client; map a region, either side. */
+int module_add_region(struct scheme_ring *r, int fd, uint64_t offset, size_t size);
+int module_map_region(struct scheme_ring *r, struct ring_region *g);
 
 /* 0, or -EIO; finds out whether the other side is gone. */
 int ring_check(struct scheme_ring *r);
@@ -171,6 +206,9 @@ int ring_entries(struct scheme_ring *r);
 int ring_space(struct scheme_ring *r);
 /* An index has moved: who sleeps for that, as flag says, is woken. */
 void ring_publish(struct scheme_ring *r, uint32_t flag);
+/* The same, but with the next wait, or by ring_pay(). */
+void ring_publish_late(struct scheme_ring *r, uint32_t flag);
+void ring_pay(struct scheme_ring *r);
 /*
  * Sleep for what wants says, SCHEME_RING_NEED_* bits, unless it is there. 0 for
  * a look at the ring, -ETIME, -EINTR.

@@ -6,6 +6,7 @@
  */
 #include "ring_serve.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,13 +18,29 @@
 
 /* ---- payload ----------------------------------------------------------------- */
 
+/*
+ * The client may have added regions since. To ask once for all entries that were
+ * taken together is enough, since it adds them before it names them.
+ */
+static void *pool_at(struct scheme_ring_server *s, uint64_t addr, uint64_t len)
+{
+	void *mem = scheme_ring_at(s->ring, addr, len);
+
+	if (mem || !s->may_learn)
+		return mem;
+	s->may_learn = false;
+	return scheme_ring_learn_regions(s->ring) > 0 ?
+		scheme_ring_at(s->ring, addr, len) : NULL;
+}
+
 static int take_text(struct ring_req *r)
 {
 	const struct scheme_sqe *sqe = &r->req.sqe;
-	const void *from = scheme_ring_at(r->server->ring, sqe->addr, sqe->len);
+	const void *from;
 
 	if (sqe->len > TEXT_MAX)
 		return -ENAMETOOLONG;
+	from = sqe->len ? pool_at(r->server, sqe->addr, sqe->len) : NULL;
 	if (sqe->len && !from)
 		return -EFAULT;
 	r->text = malloc((size_t)sqe->len + 1);	/* a NUL comes behind it */
@@ -66,7 +83,7 @@ static int take_payload(struct ring_req *r)
 	if (bytes) {
 		if (bytes > UINT32_MAX)
 			return -EFAULT;
-		req->out = scheme_ring_at(r->server->ring, req->sqe.addr, bytes);
+		req->out = pool_at(r->server, req->sqe.addr, bytes);
 		if (!req->out)
 			return -EFAULT;
 		req->in = req->out;
@@ -88,19 +105,42 @@ static bool has_second(uint8_t opcode)
 	       opcode == SCHEME_OP_SYMLINK;
 }
 
-static int take_files(struct ring_req *r)
+/* A link has nothing but its path. */
+static bool has_first(uint8_t opcode)
+{
+	return opcode != SCHEME_OP_NOP && opcode != SCHEME_OP_SYMLINK;
+}
+
+static int use_files(struct ring_req *r, uint32_t *flags)
 {
 	struct scheme_ring_server *s = r->server;
 	struct scheme_sqe *sqe = &r->req.sqe;
 	int ret = 0;
 
-	r->file = r->file2 = NO_FILE;
-	if (sqe->opcode != SCHEME_OP_NOP)
-		ret = files_use(s, sqe->handle, &sqe->handle, &r->file);
-	if (!ret && has_second(sqe->opcode))
-		ret = files_use(s, sqe->aux, &sqe->aux, &r->file2);
+	if (has_first(sqe->opcode)) {
+		ret = files_use(s, sqe->handle, &sqe->handle, &r->file, flags);
+		if (!ret)
+			ret = files_check(sqe, *flags);
+	}
+	if (!ret && has_second(sqe->opcode)) {
+		ret = files_use(s, sqe->aux, &sqe->aux, &r->file2, flags);
+		if (!ret)
+			ret = files_check(sqe, *flags);
+	}
+	return ret;
+}
+
+static int take_files(struct ring_req *r)
+{
+	struct scheme_ring_server *s = r->server;
+	struct scheme_sqe *sqe = &r->req.sqe;
+	uint32_t flags = 0;
+	int ret = use_files(r, &flags);
+
 	if (ret || !makes_file(sqe->opcode))
 		return ret;
+	r->opened_flags = sqe->opcode == SCHEME_OP_DUP ? flags :
+		sqe->op_flags & (O_ACCMODE | O_APPEND);
 	/* before it is opened: there is no taking that back */
 	if (s->nr_files == s->config.files)
 		return -EMFILE;
@@ -154,6 +194,7 @@ static int check(const struct scheme_sqe *sqe)
 	case SCHEME_OP_SENDFD:
 	case SCHEME_OP_RECVFD:
 	case SCHEME_OP_MMAP_PREP:
+	case SCHEME_OP_RING_ATTACH:
 		return -EOPNOTSUPP;	/* they need the kernel */
 	case SCHEME_OP_CLOSE:
 	case SCHEME_OP_CANCEL:
@@ -176,7 +217,7 @@ void intake(struct scheme_ring_server *s, const struct scheme_sqe *sqe)
 	r->req.sqe.gid = s->config.gid;
 	r->req.user = NULL;
 	r->text = NULL;
-	r->cancelled = false;
+	r->cancelled = r->watches = false;
 	r->file = r->file2 = NO_FILE;
 	atomic_store_explicit(&r->req.state, REQ_PENDING, memory_order_release);
 	take_order(s, r);
@@ -205,7 +246,8 @@ void intake_undo(struct ring_req *r)
 static bool is_victim(const struct ring_req *r, const struct scheme_sqe *sqe)
 {
 	if (sqe->op_flags & SCHEME_CANCEL_HANDLE)
-		return r->file != NO_FILE && r->file == sqe->handle;
+		return r->file != NO_FILE &&
+		       r->file == files_index(r->server, sqe->handle);
 	return r->req.sqe.user_data == sqe->user_data;
 }
 

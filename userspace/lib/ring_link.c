@@ -67,16 +67,36 @@ int ring_space(struct scheme_ring *r)
 
 /* ---- sleep and wake --------------------------------------------------------- */
 
+/*
+ * The sleeper sets its flag and then looks at our index; we have moved the index
+ * and then look at the flag. With a full barrier on both sides one of us sees the
+ * other. For who polls the module's descriptor the kernel does so, in a word of
+ * its own.
+ */
+static bool peer_waits(const struct scheme_ring *r, uint32_t flag)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	return (__atomic_load_n(r->peer_flags, __ATOMIC_RELAXED) |
+		__atomic_load_n(r->peer_wants, __ATOMIC_RELAXED)) & flag;
+}
+
 void ring_publish(struct scheme_ring *r, uint32_t flag)
 {
-	/*
-	 * The sleeper sets its flag and then looks at our index; we have moved
-	 * the index and then look at the flag. With a full barrier on both sides
-	 * one of us sees the other.
-	 */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (__atomic_load_n(r->peer_flags, __ATOMIC_RELAXED) & flag)
+	if (peer_waits(r, flag))
 		r->bell->doorbell(r);
+}
+
+void ring_publish_late(struct scheme_ring *r, uint32_t flag)
+{
+	r->owes_bell |= peer_waits(r, flag);
+}
+
+void ring_pay(struct scheme_ring *r)
+{
+	if (!r->owes_bell)
+		return;
+	r->owes_bell = false;
+	r->bell->doorbell(r);
 }
 
 #define ENDED	(SCHEME_RING_DEAD | SCHEME_RING_BROKEN)
@@ -106,10 +126,13 @@ static void undeclare(struct scheme_ring *r)
 
 int ring_sleep(struct scheme_ring *r, uint32_t wants, int64_t timeout_ns)
 {
+	bool ring = r->owes_bell;
 	int ret = 0;
 
-	if (!declare(r, wants))
-		ret = r->bell->wait(r, timeout_ns);
+	if (!declare(r, wants)) {
+		r->owes_bell = false;
+		ret = r->bell->wait(r, ring, timeout_ns);
+	}
 	undeclare(r);
 	return ret;
 }
@@ -135,9 +158,12 @@ static int spin_or_sleep(struct scheme_ring *r, uint32_t wants, uint64_t until)
 
 	if (until && !left)
 		return -ETIME;
-	if (r->spin_ns &&
-	    spin(r, wants, until && left < r->spin_ns ? until : now + r->spin_ns))
-		return 0;
+	if (r->spin_ns) {
+		ring_pay(r);
+		if (spin(r, wants, until && left < r->spin_ns ? until :
+			 now + r->spin_ns))
+			return 0;
+	}
 	if (!until)
 		return ring_sleep(r, wants, -1);
 	now = now_ns();
@@ -155,11 +181,14 @@ int ring_await(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
 	uint64_t until;
 	int wait = 0, ret = look(r);
 
-	if (ret != -EAGAIN || !timeout_ns)
+	if (ret != -EAGAIN || !timeout_ns) {
+		ring_pay(r);
 		return ret;
+	}
 	/* A time that is over counts also for a peer that wakes us for nothing. */
 	for (until = deadline(timeout_ns); ret == -EAGAIN && !wait; ret = look(r))
 		wait = spin_or_sleep(r, wants, until);
+	ring_pay(r);
 	return ret == -EAGAIN ? wait : ret;
 }
 
@@ -195,17 +224,33 @@ int scheme_ring_arm(struct scheme_ring *r, uint32_t events)
 		wants |= SCHEME_RING_NEED_WAKEUP;
 	if (events & EPOLLOUT)
 		wants |= SCHEME_RING_NEED_ROOM;
-	if (!declare(r, wants))
+	/* before the look at what other threads may bring */
+	atomic_store(&r->polled, true);
+	if (r->bell->polls ? !ready(r, wants) : !declare(r, wants))
 		return 0;
 	undeclare(r);
+	atomic_store(&r->polled, false);
 	return 1;
 }
 
 void scheme_ring_disarm(struct scheme_ring *r)
 {
+	atomic_store(&r->polled, false);
+	if (r->bell->polls)
+		return;
 	undeclare(r);
 	/* resets the doorbell, and learns of an end */
-	r->bell->wait(r, 0);
+	r->bell->wait(r, false, 0);
+}
+
+int scheme_ring_fd(struct scheme_ring *r)
+{
+	return r->bell->poll_fd(r);
+}
+
+uint32_t scheme_ring_poll_events(const struct scheme_ring *r, uint32_t events)
+{
+	return r->bell->polls ? events & (uint32_t)(EPOLLIN | EPOLLOUT) : EPOLLIN;
 }
 
 int scheme_ring_alive(struct scheme_ring *r)
@@ -214,7 +259,7 @@ int scheme_ring_alive(struct scheme_ring *r)
 
 	if (ret)
 		return ret;
-	if (!r->gone)
-		r->bell->wait(r, 0);
+	if (!r->gone && !r->bell->polls)	/* the module says it in memory */
+		r->bell->wait(r, false, 0);
 	return r->gone ? -ESHUTDOWN : 0;
 }

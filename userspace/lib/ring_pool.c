@@ -22,7 +22,7 @@ static bool overlaps(const struct ring_region *g, uint64_t offset,
 	return offset < g->offset + g->size && g->offset < offset + size;
 }
 
-static int check_region(const struct scheme_ring *r, int fd, uint64_t offset,
+static int check_region(const struct scheme_ring *r, uint64_t offset,
 			uint64_t size)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -35,15 +35,40 @@ static int check_region(const struct scheme_ring *r, int fd, uint64_t offset,
 	for (unsigned int i = 0; i < r->nr_regions; i++)
 		if (overlaps(&r->regions[i], offset, size))
 			return -EEXIST;
-	return check_sealed(fd, size);
+	return 0;
+}
+
+static int map_memory(int fd, struct ring_region *g)
+{
+	void *mem;
+	int ret = check_sealed(fd, g->size);
+
+	if (ret)
+		return ret;
+	mem = mmap(NULL, g->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (mem == MAP_FAILED)
+		return -errno;
+	madvise(mem, g->size, MADV_DONTFORK);
+	g->mem = mem;
+	return 0;
+}
+
+/* What memory the module takes is for it to say. */
+static int map_region(struct scheme_ring *r, int fd, struct ring_region *g)
+{
+	int ret;
+
+	if (r->end < 0)
+		return map_memory(fd, g);
+	ret = module_add_region(r, fd, g->offset, g->size);
+	return ret ? ret : module_map_region(r, g);
 }
 
 int scheme_ring_add_region(struct scheme_ring *r, int fd, uint64_t offset,
 			   size_t size)
 {
 	struct ring_region region = { .offset = offset, .size = size };
-	int ret = check_region(r, fd, offset, size);
-	void *mem;
+	int ret = check_region(r, offset, size);
 
 	if (ret)
 		return ret;
@@ -52,14 +77,11 @@ int scheme_ring_add_region(struct scheme_ring *r, int fd, uint64_t offset,
 		if (!region.buddy)
 			return -ENOMEM;
 	}
-	mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (mem == MAP_FAILED) {
-		ret = -errno;
+	ret = map_region(r, fd, &region);
+	if (ret) {
 		buddy_delete(region.buddy);
 		return ret;
 	}
-	madvise(mem, size, MADV_DONTFORK);
-	region.mem = mem;
 	r->regions[r->nr_regions++] = region;
 	return 0;
 }

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * A ring's server: what may start and in which order, answers, waiting.
+ * A ring's server: what may start and in which order, answers, steps.
  */
 #include "ring_serve.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
 
 #define BATCH		32U
-#define DEFAULT_DEPTH	128U
-#define DEPTH_MAX	4096U
-#define DEFAULT_FILES	64U
-#define FILES_MAX	65536U
 
 static struct ring_req *ring_req(struct scheme_req *req)
 {
@@ -23,7 +16,7 @@ _Static_assert(offsetof(struct ring_req, req) == 0, "one is the other's first");
 
 /* ---- answers, from any thread ------------------------------------------------- */
 
-static void wake_server(struct scheme_ring_server *s)
+void server_wake(struct scheme_ring_server *s)
 {
 	if (atomic_load(&s->thread) != (uintptr_t)pthread_self())
 		s->ring->bell->self(s->ring);
@@ -45,7 +38,7 @@ int server_post(struct scheme_req *req, const struct scheme_cqe *cqe)
 	pthread_mutex_lock(&s->lock);
 	add_answer_locked(s, ring_req(req), cqe);
 	pthread_mutex_unlock(&s->lock);
-	wake_server(s);
+	server_wake(s);
 	return 0;
 }
 
@@ -76,11 +69,11 @@ int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra)
 	}
 	pthread_mutex_unlock(&s->lock);
 	if (!ret)
-		wake_server(s);
+		server_wake(s);
 	return ret;
 }
 
-static bool has_answers(struct scheme_ring_server *s)
+bool server_has_answers(struct scheme_ring_server *s)
 {
 	bool has;
 
@@ -115,21 +108,33 @@ static void leave_order(struct scheme_ring_server *s, struct ring_req *r,
 	s->last_result = result;
 }
 
-/* The client's name for what has been opened. */
-static void name_file(struct scheme_ring_server *s, struct ring_req *r,
-		      struct scheme_cqe *cqe)
+/*
+ * The client's name for what has been opened. Events for it are posted to its answer
+ * until then, so the two go together.
+ */
+static void name_file_locked(struct scheme_ring_server *s, struct ring_req *r,
+			     struct scheme_cqe *cqe)
 {
+	struct ring_file file = {
+		.number = (uint64_t)cqe->result,
+		.owned = true,
+		.flags = r->opened_flags,
+		.knows_events = true,
+		.events = READY_ALWAYS,
+	};
+
 	if (!r->opening || cqe->result < 0)
 		return;
+	if (cqe->flags & SCHEME_CQE_F_EVENTS)
+		file.events = (uint32_t)cqe->extra;
 	r->opening = false;
-	cqe->result = files_add(s, (uint64_t)cqe->result, true);
+	cqe->result = files_add_locked(s, &file);
 }
 
 /* The request is answered: it, and what it used, is free. */
 static void finish(struct scheme_ring_server *s, struct ring_req *r,
 		   struct scheme_cqe *cqe)
 {
-	name_file(s, r, cqe);
 	if (r->req.sqe.flags & SCHEME_SQE_MULTISHOT)
 		cqe->flags |= SCHEME_CQE_F_LAST;
 	leave_order(s, r, cqe->result);
@@ -146,8 +151,13 @@ static unsigned int take_answers(struct scheme_ring_server *s,
 
 	pthread_mutex_lock(&s->lock);
 	while (nr < max && s->nr_answers) {
-		answers[nr] = s->answers[s->first_answer];
-		s->nr_more -= !answers[nr++].req;
+		struct ring_answer *a = &answers[nr++];
+
+		*a = s->answers[s->first_answer];
+		if (a->req)
+			name_file_locked(s, a->req, &a->cqe);
+		else
+			s->nr_more--;
 		s->first_answer = (s->first_answer + 1) % (2 * s->config.depth);
 		s->nr_answers--;
 	}
@@ -201,6 +211,8 @@ static void start(struct ring_req *r)
 		scheme_reply(&r->req, r->error);
 	else if (r->req.sqe.flags & SCHEME_SQE_CHAIN_SOFT && r->before < 0)
 		scheme_reply(&r->req, -ECANCELED);
+	else if (r->req.sqe.opcode == SCHEME_OP_EVENT)
+		events_start(r);
 	else
 		req_run(&r->req);
 }
@@ -228,10 +240,14 @@ void server_cancel(struct ring_req *r)
 	if (r->cancelled)
 		return;
 	r->cancelled = true;
-	if (r->waiting)
+	if (r->waiting) {
 		r->error = -ECANCELED;
-	else if (ops->cancel && atomic_load(&r->req.state) == REQ_PENDING)
+	} else if (r->watches) {
+		events_stop(r);
+		scheme_reply(&r->req, -ECANCELED);
+	} else if (ops->cancel && atomic_load(&r->req.state) == REQ_PENDING) {
 		ops->cancel(&r->req);
+	}
 }
 
 /* ---- a step -------------------------------------------------------------------- */
@@ -274,10 +290,12 @@ static int take_entries(struct scheme_ring_server *s)
 	if (nr)
 		return nr;
 	take_held(s);
-	if (s->holds || has_answers(s))
+	if (s->holds || server_has_answers(s))
 		return s->ring->gone ? -ESHUTDOWN : 0;
 	room = s->config.depth - s->pending;
 	nr = scheme_ring_pop(s->ring, sqes, !room ? 1 : room < BATCH ? room : BATCH);
+	s->may_learn = true;
+	s->no_fixed = s->nr_fixed;
 	for (int i = 0; i < nr; i++)
 		take_one(s, &sqes[i]);
 	return nr == -EAGAIN ? 0 : nr;
@@ -294,7 +312,8 @@ static void run_all(struct scheme_ring_server *s)
 {
 	do {
 		start_all(s);
-	} while (flush(s) && s->waiting);
+		events_round(s);
+	} while (flush(s) && (s->waiting || s->edges_wait));
 }
 
 static void end(struct scheme_ring_server *s)
@@ -321,13 +340,14 @@ static int serve_round(struct scheme_ring_server *s)
 	return total ? total : nr;	/* an error comes again */
 }
 
-/* What a step would have to do. */
-static int look(struct scheme_ring *r)
+int server_look(struct scheme_ring_server *s)
 {
-	struct scheme_ring_server *s = r->server;
+	struct scheme_ring *r = s->ring;
 	int ret;
 
-	if (has_answers(s)) {
+	if (events_posted(s))
+		return 1;
+	if (server_has_answers(s)) {
 		ret = ring_space(r);
 		return ret > 0 ? 1 : ret;
 	}
@@ -337,9 +357,14 @@ static int look(struct scheme_ring *r)
 	return ret ? ret : r->gone ? -ESHUTDOWN : -EAGAIN;
 }
 
-static uint32_t wants(struct scheme_ring_server *s)
+static int look(struct scheme_ring *r)
 {
-	if (has_answers(s))
+	return server_look(r->server);
+}
+
+uint32_t server_wants(struct scheme_ring_server *s)
+{
+	if (server_has_answers(s))
 		return SCHEME_RING_NEED_ROOM;
 	return s->holds ? 0 : SCHEME_RING_NEED_WAKEUP;
 }
@@ -350,105 +375,14 @@ int scheme_ring_server_step(struct scheme_ring_server *s, int64_t timeout_ns)
 
 	if (ret || !timeout_ns)
 		return ret;
-	ret = ring_await(s->ring, look, wants(s), timeout_ns);
+	ret = ring_await(s->ring, look, server_wants(s), timeout_ns);
 	return ret == -ETIME || ret == -EINTR ? ret : serve_round(s);
 }
 
-int scheme_ring_server_arm(struct scheme_ring_server *s)
-{
-	uint32_t what = wants(s);
-
-	if (look(s->ring) != -EAGAIN)
-		return 1;
-	if (!what)
-		return 0;
-	return scheme_ring_arm(s->ring, what & SCHEME_RING_NEED_ROOM ? EPOLLOUT :
-			       EPOLLIN);
-}
-
-/* ---- servers --------------------------------------------------------------------- */
-
-static int server_config(struct scheme_ring_server_config *c)
-{
-	if (!c->depth)
-		c->depth = DEFAULT_DEPTH;
-	if (!c->files)
-		c->files = DEFAULT_FILES;
-	return c->depth > DEPTH_MAX || c->files > FILES_MAX ? -EINVAL : 0;
-}
-
-static void free_server(struct scheme_ring_server *s)
-{
-	pthread_mutex_destroy(&s->lock);
-	free(s->reqs);
-	free(s->files);
-	free(s->answers);
-	free(s);
-}
-
-static struct scheme_ring_server *
-new_server(const struct scheme_ring_server_config *c)
-{
-	struct scheme_ring_server *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->config = *c;
-	pthread_mutex_init(&s->lock, NULL);
-	s->reqs = calloc(c->depth, sizeof(*s->reqs));
-	s->files = calloc(c->files, sizeof(*s->files));
-	s->answers = calloc(2 * (size_t)c->depth, sizeof(*s->answers));
-	if (s->reqs && s->files && s->answers)
-		return s;
-	free_server(s);
-	return NULL;
-}
-
-int scheme_ring_server_create(struct scheme_ring_server **out, struct scheme *s,
-			      struct scheme_ring *ring,
-			      const struct scheme_ring_server_config *config)
-{
-	struct scheme_ring_server_config c = *config;
-	struct scheme_ring_server *server;
-	int ret = server_config(&c);
-
-	if (ret || ring->side != SCHEME_RING_PROVIDER)
-		return -EINVAL;
-	if (ring->server)
-		return -EBUSY;
-	server = new_server(&c);
-	if (!server)
-		return -ENOMEM;
-	server->scheme = s;
-	server->ring = ring;
-	for (uint32_t i = c.depth; i--; ) {
-		struct ring_req *r = &server->reqs[i];
-
-		r->req.scheme = s;
-		r->req.post = server_post;
-		r->server = server;
-		r->next = server->free;
-		server->free = r;
-	}
-	ring->server = server;
-	*out = server;
-	return 0;
-}
-
-unsigned int scheme_ring_server_pending(struct scheme_ring_server *s)
-{
-	return s->pending;
-}
-
-int scheme_ring_server_destroy(struct scheme_ring_server *s)
+void server_drop_all(struct scheme_ring_server *s)
 {
 	end(s);
 	s->drops = true;	/* who has not taken them by now will not */
 	flush(s);
 	files_close_all(s);
-	if (s->pending)
-		return -EBUSY;
-	s->ring->server = NULL;
-	free_server(s);
-	return 0;
 }

@@ -2,18 +2,25 @@
 /*
  * What the files of a ring's server share.
  *
- *   ring_serve	order, start, answers, waiting	ring_intake	an entry becomes a request
- *   ring_files	numbers that the client may use
+ *   ring_serve	order, start, answers, steps	ring_intake	an entry becomes a request
+ *   ring_server	beginning, end, other loops
+ *   ring_files	numbers that the client may use	ring_event	readiness
  *
  * A request: FREE -> WAITING [taken from the ring] -> STARTED [nothing is before
  * it, its callback runs] -> FREE [its answer is on the ring, or nobody is there
  * to have it]. WAITING -> FREE without a callback: cancelled, or cannot be.
  *
- * Threads. All is the serving thread's, but for the list of answers and the
- * states of requests: any thread may answer.
+ * An EVENT is STARTED while it watches its file, and has no callback.
+ *
+ * Threads. All is the serving thread's, but for the list of answers, what files are
+ * ready for, and the states of requests: any thread may answer, and post events.
+ * Who may look a file up by its number holds the lock; the serving thread changes
+ * what others look at with it only. scheme.servers_lock, then scheme_ring_server.lock.
  */
 #ifndef LIBSCHEME_RING_SERVE_H
 #define LIBSCHEME_RING_SERVE_H
+
+#include <sys/epoll.h>
 
 #include "int.h"
 #include "ring_int.h"
@@ -25,10 +32,21 @@
  * FREE -> OPEN -> CLOSING [CLOSE, or the end] -> FREE [the last request on it]
  */
 struct ring_file {
-	uint64_t		number;		/* the provider's */
+	uint64_t		number;		/* the provider's; lock */
 	enum { FILE_FREE, FILE_OPEN, FILE_CLOSING } state;
 	bool			owned;		/* opened here: close() it */
+	uint32_t		flags;		/* O_ACCMODE, O_APPEND */
 	uint32_t		in_flight;
+	struct ring_req		*watches;	/* EVENTs on it */
+
+	/* lock: */
+	uint32_t		next;		/* in the chain of its number */
+	uint32_t		events;		/* what it is ready for */
+	bool			knows_events;
+	bool			posted;		/* edges wait for the serving thread */
+	uint32_t		edges;
+	uint32_t		next_posted;
+	uint32_t		nr_watches;
 };
 
 struct ring_req {
@@ -39,6 +57,10 @@ struct ring_req {
 	bool			waiting;
 	bool			cancelled;
 	bool			opening;	/* has a place among the files, for its answer */
+	uint32_t		opened_flags;	/* what that file may do */
+	bool			watches;	/* an EVENT that has started */
+	uint32_t		edges;		/* of it, without an answer yet */
+	struct ring_req		*next_watch;	/* of the same file */
 	int64_t			before;		/* CHAIN: answer of the one before */
 	struct ring_req		*after;		/* CHAIN: the one before, if not answered */
 	int			error;		/* cannot be: what to answer, or 0 */
@@ -71,10 +93,23 @@ struct scheme_ring_server {
 	bool			holds;
 	bool			drops;		/* answers go nowhere */
 
-	struct ring_file	*files;		/* config.files of them */
-	uint32_t		nr_files;	/* and opens that may need one */
+	/* config.files of them, then nr_fixed for those that the client registers */
+	struct ring_file	*files;
+	uint32_t		nr_files;	/* of the former, and opens that may need one */
+	uint32_t		nr_fixed;	/* constant */
+	uint32_t		no_fixed;	/* from here on there are none, as we know */
+	bool			may_learn;	/* look for new regions of the pool */
+	uint32_t		may;		/* constant; access mode of the ring */
+	bool			edges_wait;	/* some request has edges */
+	int			poll_fd;	/* -1 until somebody wants it */
+	uint32_t		interest;	/* of it, in the ring's end */
+
+	struct scheme_ring_server *next;	/* scheme->servers_lock */
 
 	pthread_mutex_t		lock;
+	uint32_t		*chains;	/* lock; files by number */
+	uint32_t		chain_mask;	/* constant */
+	uint32_t		posted;		/* lock; first file that has edges */
 	struct ring_answer	*answers;	/* lock; 2 * depth places */
 	uint32_t		first_answer, nr_answers; /* lock */
 	uint32_t		nr_more;	/* lock; of them, at most depth */
@@ -82,19 +117,43 @@ struct scheme_ring_server {
 
 /* ---- files ---- */
 
-/* An index for a number, or -EMFILE. */
-int files_add(struct scheme_ring_server *s, uint64_t number, bool owned);
+/* Of a file whose provider says nothing of its readiness. */
+#define READY_ALWAYS	((uint32_t)(EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM))
+
+/* An index for a file, of which number, owned, flags and events count. -EMFILE. */
+int files_add_locked(struct scheme_ring_server *s, const struct ring_file *file);
+/* The first one of the chain that files with this number are in, or NO_FILE. */
+uint32_t files_first_locked(struct scheme_ring_server *s, uint64_t number);
+/* What a handle is the index of, open or not; NO_FILE: of nothing. */
+uint32_t files_index(const struct scheme_ring_server *s, uint64_t handle);
 /*
- * Use what the client calls handle: the provider's number, and the index or
- * NO_FILE for the root. -EBADF.
+ * Use what the client calls handle: the provider's number, the index or NO_FILE for
+ * the root, and what may be done with it. -EBADF.
  */
 int files_use(struct scheme_ring_server *s, uint64_t handle, __u64 *number,
-	      uint32_t *index);
+	      uint32_t *index, uint32_t *flags);
+/* May this be done with a file that has these flags? 0, -EBADF, -EACCES, -EINVAL. */
+int files_check(struct scheme_sqe *sqe, uint32_t flags);
+/* Ask the module for a registered file. */
+int files_ask(const struct scheme_ring_server *s, uint32_t fixed,
+	      struct scheme_ring_file *file);
 /* That use has ended. */
 void files_release(struct scheme_ring_server *s, uint32_t index);
 /* No new use. */
 void files_close(struct scheme_ring_server *s, uint64_t handle);
 void files_close_all(struct scheme_ring_server *s);
+
+/* ---- events ---- */
+
+void events_start(struct ring_req *r);
+/* It is no longer told of anything. */
+void events_stop(struct ring_req *r);
+void events_cancel_file(struct scheme_ring_server *s, uint32_t index);
+/* From posts to answers. */
+void events_round(struct scheme_ring_server *s);
+/* Has anything been posted? */
+bool events_posted(struct scheme_ring_server *s);
+void events_forget_locked(struct scheme_ring_server *s, uint32_t index);
 
 /* ---- requests ---- */
 
@@ -111,5 +170,16 @@ void intake_oneway(struct scheme_ring_server *s, const struct scheme_sqe *sqe);
 /* Cancel one: it is answered now, or its callback is told. */
 void server_cancel(struct ring_req *r);
 int server_post(struct scheme_req *req, const struct scheme_cqe *cqe);
+/* Its thread looks for what has come, unless that is us. */
+void server_wake(struct scheme_ring_server *s);
+bool server_has_answers(struct scheme_ring_server *s);
+/* What a step would have to do: 1, an error, or -EAGAIN; makes no system call. */
+int server_look(struct scheme_ring_server *s);
+/* What its wait is for: SCHEME_RING_NEED_* bits. */
+uint32_t server_wants(struct scheme_ring_server *s);
+/* Cancel all; answers go nowhere from now on. */
+void server_drop_all(struct scheme_ring_server *s);
+/* Free it, also what is pending: nobody will answer that. */
+void server_abandon(struct scheme_ring_server *s);
 
 #endif /* LIBSCHEME_RING_SERVE_H */

@@ -16,6 +16,8 @@
 #define DEFAULT_SQ	256U
 #define IN_FLIGHT_MAX	(2 * SCHEME_RING_ENTRIES_MAX)
 
+static const struct scheme_ring_fds no_fds = { -1, -1, -1, -1 };
+
 /* ---- layout ----------------------------------------------------------------- */
 
 int ring_config(struct scheme_ring_config *c)
@@ -106,20 +108,22 @@ static int init_client(struct scheme_ring *r, const struct scheme_ring_config *c
 
 int ring_init(struct scheme_ring *r, enum scheme_ring_side side,
 	      const struct scheme_ring_config *c, void *mem,
-	      const struct ring_bell_ops *bell)
+	      const struct ring_layout *l, const struct ring_bell_ops *bell)
 {
-	struct ring_layout l = ring_layout(c);
 	uint8_t *base = mem;
-	struct scheme_ring_client *client = (void *)(base + l.client);
-	struct scheme_ring_provider *prov = (void *)(base + l.provider);
+	struct scheme_ring_client *client = (void *)(base + l->client);
+	struct scheme_ring_provider *prov = (void *)(base + l->provider);
 
 	memset(r, 0, sizeof(*r));
 	r->side = side;
-	r->poll_fd = -1;
+	r->end = r->poll_fd = r->self_fd = -1;
+	r->fds = no_fds;
 	r->bell = bell;
-	r->kern = (void *)(base + l.kernel);
-	r->sqes = (void *)(base + l.sq);
-	r->cqes = (void *)(base + l.cq);
+	r->kern = (void *)(base + l->kernel);
+	r->peer_wants = &r->kern->wants[side == SCHEME_RING_CLIENT ?
+		SCHEME_RING_SIDE_PROVIDER : SCHEME_RING_SIDE_CLIENT];
+	r->sqes = (void *)(base + l->sq);
+	r->cqes = (void *)(base + l->cq);
 	r->spin_ns = (uint64_t)c->spin_us * 1000;
 	if (side == SCHEME_RING_PROVIDER) {
 		lay_provider(r, prov, client, c);
@@ -185,8 +189,6 @@ static int protect(const struct scheme_ring *r, const struct ring_layout *l)
 }
 
 /* ---- descriptors ------------------------------------------------------------- */
-
-static const struct scheme_ring_fds no_fds = { -1, -1, -1, -1 };
 
 static void close_one(int fd)
 {
@@ -275,7 +277,7 @@ static int map_ring(struct scheme_ring *r, enum scheme_ring_side side,
 	if (mem == MAP_FAILED)
 		return -errno;
 	madvise(mem, l.size, MADV_DONTFORK);
-	ret = ring_init(r, side, c, mem, &ring_eventfd_ops);
+	ret = ring_init(r, side, c, mem, &l, &ring_eventfd_ops);
 	if (ret) {
 		munmap(mem, l.size);
 		return ret;
@@ -323,6 +325,7 @@ void scheme_ring_close(struct scheme_ring *r)
 	ring_end_side(r);
 	unmap_ring(r);
 	close_one(r->poll_fd);
+	close_one(r->end);
 	scheme_ring_close_fds(&r->fds);
 	free(r);
 }

@@ -142,6 +142,17 @@ static void run_mmap_prep(struct scheme_req *req)
 					req->sqe.aux, req->sqe.op_flags);
 }
 
+static void run_ring(struct scheme_req *req)
+{
+	const struct scheme_sqe *sqe = &req->sqe;
+
+	if (!req_ops(req)->ring)
+		scheme_reply(req, -EOPNOTSUPP);
+	else
+		req_ops(req)->ring(req, (uint32_t)sqe->offset,
+				   (uint32_t)(sqe->offset >> 32), sqe->aux);
+}
+
 /* The map of what the library serves. */
 static void (*const run_table[])(struct scheme_req *req) = {
 	[SCHEME_OP_NOP]		= run_nop,
@@ -155,6 +166,7 @@ static void (*const run_table[])(struct scheme_req *req) = {
 	[SCHEME_OP_MMAP_PREP]	= run_mmap_prep,
 	[SCHEME_OP_SENDFD]	= run_sendfd,
 	[SCHEME_OP_RECVFD]	= run_recvfd,
+	[SCHEME_OP_RING_ATTACH]	= run_ring,
 	[SCHEME_OP_STAT]	= run_path,
 	[SCHEME_OP_STATFS]	= run_path,
 	[SCHEME_OP_TRUNCATE]	= run_path,
@@ -309,13 +321,19 @@ int scheme_queue_dispatch(struct scheme_queue *q)
 /* ---- waiting -------------------------------------------------------------- */
 
 /* Look for entries, and for the end, until the time is over. */
+static bool is_ready(const struct scheme_queue *q)
+{
+	return ring_filled(&q->sq) || queue_state(q) ||
+	       (has_rings(q) && rings_ready(q));
+}
+
 static bool spin(const struct scheme_queue *q)
 {
 	uint64_t end = now_ns() + q->spin_ns;
 
 	do {
 		for (int i = 0; i < 32; i++) {
-			if (ring_filled(&q->sq) || queue_state(q))
+			if (is_ready(q))
 				return true;
 			relax();
 		}
@@ -355,40 +373,132 @@ static int wait_entry(struct scheme_queue *q, int timeout_ms)
 	return q->enter(q, 1, ns);
 }
 
-int scheme_queue_step(struct scheme_queue *q, int timeout_ms)
+/* The caller waits elsewhere: leave no answer behind. */
+static int step_now(struct scheme_queue *q)
 {
-	int ret, done;
+	int ret, done = scheme_queue_dispatch(q);
 
-	if (timeout_ms) {
-		ret = wait_entry(q, timeout_ms);
-		return ret < 0 ? ret : scheme_queue_dispatch(q);
-	}
-	/* The caller waits elsewhere: leave no answer behind. */
-	done = scheme_queue_dispatch(q);
 	if (done < 0)
 		return done;
 	ret = scheme_queue_flush(q);
-	return ret < 0 ? ret : done;
+	if (ret < 0)
+		return ret;
+	return has_rings(q) ? done + rings_round(q) : done;
+}
+
+/* ---- with direct rings ---------------------------------------------------- */
+
+/* Without a system call, unless somebody waits for one. */
+static int serve_all(struct scheme_queue *q)
+{
+	int ret, done = scheme_queue_dispatch(q);
+
+	if (done < 0)
+		return done;
+	if (atomic_load_explicit(&q->owed, memory_order_relaxed) ||
+	    overflown(q)) {
+		ret = scheme_queue_flush(q);
+		if (ret < 0)
+			return ret;
+	}
+	return done + rings_round(q);
+}
+
+int scheme_queue_arm(struct scheme_queue *q, struct pollfd *fds,
+		     unsigned int *nr)
+{
+	bool ready = false;
+
+	fds[0] = (struct pollfd){ .fd = q->fd, .events = POLLIN };
+	*nr = 1;
+	if (has_rings(q))
+		*nr += rings_arm(q, fds + 1, &ready);
+	return ready;
+}
+
+void scheme_queue_disarm(struct scheme_queue *q)
+{
+	if (has_rings(q))
+		rings_disarm(q);
+}
+
+static int poll_all(struct scheme_queue *q, int timeout_ms)
+{
+	struct pollfd fds[SCHEME_QUEUE_FDS];
+	unsigned int nr;
+	int ret, ready = scheme_queue_arm(q, fds, &nr);
+
+	ret = poll(fds, nr, ready ? 0 : timeout_ms);
+	if (ret < 0)
+		ret = -errno;
+	scheme_queue_disarm(q);
+	return ret;
+}
+
+static int step_with_rings(struct scheme_queue *q, int timeout_ms)
+{
+	int ret = serve_all(q);
+
+	if (ret)
+		return ret;
+	if (!q->spin_ns || !spin(q))
+		ret = poll_all(q, timeout_ms);
+	return ret < 0 ? ret : serve_all(q);
+}
+
+int scheme_queue_step(struct scheme_queue *q, int timeout_ms)
+{
+	int ret;
+
+	if (!timeout_ms)
+		return step_now(q);
+	if (has_rings(q))
+		return step_with_rings(q, timeout_ms);
+	ret = wait_entry(q, timeout_ms);
+	return ret < 0 ? ret : scheme_queue_dispatch(q);
 }
 
 /* ---- all queues in one thread --------------------------------------------- */
 
+/* Behind the descriptors of the queues come those of their rings. */
+static unsigned int arm_rings(struct scheme *s, struct pollfd *fds, bool *ready)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < s->nr_queues; i++)
+		if (has_rings(&s->queues[i]))
+			nr += rings_arm(&s->queues[i], fds + nr, ready);
+	return nr;
+}
+
+static void disarm_rings(struct scheme *s)
+{
+	for (unsigned int i = 0; i < s->nr_queues; i++)
+		if (has_rings(&s->queues[i]))
+			rings_disarm(&s->queues[i]);
+}
+
 /*
- * Wait until a queue has entries. Signals are let in by ppoll alone, after the
- * look at *stop, so that none is missed.
+ * Wait until a queue or a ring has entries. Signals are let in by ppoll alone,
+ * after the look at *stop, so that none is missed.
  */
 static int wait_queues(struct scheme *s, struct pollfd *fds,
 		       const volatile int *stop)
 {
+	const struct timespec no_time = { 0 };
 	sigset_t all, before;
+	bool ready = false;
+	unsigned int nr;
 	int ret = 0;
 
+	nr = s->nr_queues + arm_rings(s, fds + s->nr_queues, &ready);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!*stop && ppoll(fds, s->nr_queues, NULL, &before) < 0 &&
+	if (!*stop && ppoll(fds, nr, ready ? &no_time : NULL, &before) < 0 &&
 	    errno != EINTR)
 		ret = -errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	disarm_rings(s);
 	return ret;
 }
 
@@ -396,9 +506,14 @@ static int step_ready(struct scheme *s, const struct pollfd *fds)
 {
 	int ret = 0;
 
-	for (unsigned int i = 0; i < s->nr_queues && ret >= 0; i++)
+	for (unsigned int i = 0; i < s->nr_queues && ret >= 0; i++) {
+		struct scheme_queue *q = &s->queues[i];
+
 		if (fds[i].revents)
-			ret = scheme_queue_step(&s->queues[i], 0);
+			ret = scheme_queue_step(q, 0);
+		else if (has_rings(q))
+			ret = rings_round(q);
+	}
 	return ret;
 }
 
@@ -421,7 +536,7 @@ static int run_round(struct scheme *s, struct pollfd *fds,
 
 int scheme_run(struct scheme *s, const volatile int *stop)
 {
-	struct pollfd *fds = calloc(s->nr_queues, sizeof(*fds));
+	struct pollfd *fds = calloc(2 * s->nr_queues + RING_SEATS, sizeof(*fds));
 	int ret = 0;
 
 	if (!fds)

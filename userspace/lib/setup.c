@@ -8,18 +8,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define CONTROL_NODE	"/dev/scheme-control"
-
-int ioctl_errno(int fd, unsigned long cmd, void *arg)
-{
-	int ret = ioctl(fd, cmd, arg);
-
-	return ret < 0 ? -errno : ret;
-}
 
 int control_open(const char *control)
 {
@@ -157,6 +149,7 @@ static struct scheme *alloc_scheme(void *user)
 	s->fd = -1;
 	s->pid = getpid();
 	s->user = user;
+	pthread_mutex_init(&s->servers_lock, NULL);
 	return s;
 }
 
@@ -206,6 +199,7 @@ int scheme_stop(struct scheme *s)
 /* In a child that has not adopted, nothing of ours is mapped. */
 static void close_queue(struct scheme_queue *q, bool mapped)
 {
+	rings_end(q, mapped);
 	if (mapped)
 		munmap(q->mem, q->info.size);
 	close(q->fd);
@@ -222,6 +216,7 @@ void scheme_destroy(struct scheme *s)
 		close_queue(&s->queues[i], ours);
 	if (s->fd >= 0)
 		close(s->fd);
+	pthread_mutex_destroy(&s->servers_lock);
 	free(s->queues);
 	free(s);
 }
@@ -231,8 +226,10 @@ static int remap(struct scheme *s)
 {
 	int ret = 0;
 
-	for (unsigned int i = 0; i < s->nr_queues && !ret; i++)
+	for (unsigned int i = 0; i < s->nr_queues && !ret; i++) {
+		rings_end(&s->queues[i], false);
 		ret = map_queue(&s->queues[i]);
+	}
 	return ret;
 }
 

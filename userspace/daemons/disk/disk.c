@@ -493,4 +493,5 @@ const struct scheme_ops disk_scheme_ops = {
 	.fsize	= op_fsize,
 	.fsync	= op_fsync,
 	.cancel	= op_cancel,
+	.ring	= scheme_serve_ring,
 };

@@ -285,4 +285,5 @@ const struct scheme_ops ramfs_ops = {
 	.symlink	= on_symlink,
 	.readlink	= on_readlink,
 	.mkdir		= on_mkdir,
+	.ring		= scheme_serve_ring,
 };

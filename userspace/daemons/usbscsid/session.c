@@ -156,16 +156,32 @@ static int session_create(struct session *s)
 
 /* ---- serving -------------------------------------------------------------- */
 
-enum { FD_SIGNAL, FD_QUEUE, FD_USB };
+/* The signals', those of USB, then those of the queue and its direct rings. */
+enum { FD_SIGNAL, FD_USB };
 
-static unsigned int fds_fill(struct session *s, struct pollfd *fds)
+#define FDS_MAX	(FD_USB + USB_FDS_MAX + SCHEME_QUEUE_FDS)
+
+struct fds {
+	struct pollfd	fd[FDS_MAX];
+	unsigned int	queue;		/* where those begin */
+	unsigned int	nr;
+	bool		ready;		/* do not sleep */
+};
+
+static struct scheme_queue *session_queue(const struct session *s)
 {
-	struct scheme_queue *q = scheme_queue(s->daemon->scheme, 0);
+	return scheme_queue(s->daemon->scheme, 0);
+}
 
-	fds[FD_SIGNAL] = (struct pollfd){ s->daemon->signal_fd, POLLIN, 0 };
-	fds[FD_QUEUE] = (struct pollfd){ scheme_queue_fd(q), POLLIN, 0 };
-	memcpy(fds + FD_USB, s->usb.fds, s->usb.fds_nr * sizeof(*fds));
-	return FD_USB + s->usb.fds_nr;
+static void fds_fill(struct session *s, struct fds *fds)
+{
+	unsigned int nr;
+
+	fds->fd[FD_SIGNAL] = (struct pollfd){ s->daemon->signal_fd, POLLIN, 0 };
+	memcpy(fds->fd + FD_USB, s->usb.fds, s->usb.fds_nr * sizeof(*fds->fd));
+	fds->queue = FD_USB + s->usb.fds_nr;
+	fds->ready = scheme_queue_arm(session_queue(s), fds->fd + fds->queue, &nr);
+	fds->nr = fds->queue + nr;
 }
 
 static bool any_ready(const struct pollfd *fds, unsigned int nr)
@@ -187,17 +203,18 @@ static int session_timeout(struct session *s)
 }
 
 /* One turn of the loop. Returns 0, or -ENODEV once the scheme has ended. */
-static int session_turn(struct session *s, struct pollfd *fds, unsigned int nr)
+static int session_turn(struct session *s, const struct fds *fds)
 {
 	int ret = 0;
 
 	/* The device first: the sooner it has its next command the better. */
-	if (any_ready(fds + FD_USB, nr - FD_USB) || session_timeout(s) == 0) {
+	if (any_ready(fds->fd + FD_USB, fds->queue - FD_USB) ||
+	    session_timeout(s) == 0) {
 		usb_handle(&s->usb, 0);
 		pump_work(&s->pump);
 	}
-	if (fds[FD_QUEUE].revents) {
-		ret = scheme_queue_step(scheme_queue(s->daemon->scheme, 0), 0);
+	if (fds->ready || any_ready(fds->fd + fds->queue, fds->nr - fds->queue)) {
+		ret = scheme_queue_step(session_queue(s), 0);
 		pump_work(&s->pump);
 	}
 	say_no_flush(s);
@@ -211,17 +228,18 @@ static bool session_is_unplugged(const struct session *s)
 
 static enum session_end session_serve(struct session *s)
 {
-	struct pollfd fds[FD_USB + USB_FDS_MAX];
+	struct fds fds;
 	int ret = 0;
 
 	while (!ret && !session_is_unplugged(s)) {
-		unsigned int nr = fds_fill(s, fds);
-
-		if (poll(fds, nr, session_timeout(s)) < 0 && errno != EINTR)
+		fds_fill(s, &fds);
+		if (poll(fds.fd, fds.nr, fds.ready ? 0 : session_timeout(s)) < 0 &&
+		    errno != EINTR)
 			return SESSION_FAILED;
-		if (fds[FD_SIGNAL].revents)
+		scheme_queue_disarm(session_queue(s));
+		if (fds.fd[FD_SIGNAL].revents)
 			return SESSION_STOPPED;
-		ret = session_turn(s, fds, nr);
+		ret = session_turn(s, &fds);
 	}
 	if (session_is_unplugged(s))
 		return SESSION_UNPLUGGED;

@@ -22,18 +22,22 @@
 /* Entries between two indices, which user space writes: may be anything. */
 static u32 between(const u32 *tail, const u32 *head)
 {
-	return READ_ONCE(*tail) - READ_ONCE(*head);
+	u32 at = READ_ONCE(*head);
+
+	return READ_ONCE(*tail) - at;
 }
 
+/*
+ * More than there can be: both have moved meanwhile, or somebody wrote rubbish.
+ * Let the side look, which knows its own index and finds out.
+ */
 static u32 indices_mask(u32 taken, u32 take_max, u32 put, u32 put_max)
 {
 	u32 mask = 0;
 
-	if (taken > take_max || put > put_max)
-		return READY_BROKEN;
 	if (taken)
 		mask |= READY_IN;
-	if (put < put_max)
+	if (put < put_max || put > put_max || taken > take_max)
 		mask |= READY_OUT;
 	return mask;
 }
@@ -127,16 +131,16 @@ static void ring_locked(struct schm_ring_end *e, bool sync)
 	WRITE_ONCE(r->kern->wants[e->side], e->source.nr ? NEED_ALL : 0);
 	smp_mb();
 	schm_source_post_locked(&e->source, ring_mask(r, e->side));
-	if (!waitqueue_active(&e->wait))
-		return;
+	if (waitqueue_active(&e->bell) && sync)
+		wake_up_interruptible_sync_poll(&e->bell, 0);
+	else if (waitqueue_active(&e->bell))
+		wake_up_interruptible(&e->bell);
 	/*
-	 * Without a mask: all who poll must look again, also those who wait for
-	 * something else, since none of them is wanted for any more.
+	 * All who poll, for whatever, and exclusive ones, too: they must look
+	 * again, since nothing is wanted on their behalf any more.
 	 */
-	if (sync)
-		wake_up_interruptible_sync_poll(&e->wait, 0);
-	else
-		wake_up_interruptible(&e->wait);
+	if (waitqueue_active(&e->wait))
+		__wake_up(&e->wait, TASK_INTERRUPTIBLE, 0, poll_to_key(0));
 }
 
 void schm_ring_ring(struct schm_ring_end *e, bool sync)
@@ -233,14 +237,24 @@ void schm_ring_break(struct schm_ring *r)
 	spin_unlock(&r->lock);
 }
 
+/* Not all in one go under the lock: a user may have many, and many who watch. */
 void schm_rings_end(struct schm_scheme *s)
 {
 	struct schm_ring *r;
+	LIST_HEAD(left);
 
-	/* one whose last reference has gone stays on the list until it is ours */
 	spin_lock(&s->lock);
-	list_for_each_entry(r, &s->rings, scheme_node)
+	list_splice_tail_init(&s->rings, &left);
+	while ((r = list_first_entry_or_null(&left, struct schm_ring, scheme_node))) {
+		list_move(&r->scheme_node, &s->rings);
+		/* one that is on its way out tells nobody */
+		if (!refcount_inc_not_zero(&r->ref))
+			continue;
+		spin_unlock(&s->lock);
 		schm_ring_shutdown(r);
+		schm_ring_put(r);
+		spin_lock(&s->lock);
+	}
 	spin_unlock(&s->lock);
 }
 
@@ -286,6 +300,20 @@ static void ring_free_memory(struct schm_ring *r)
 	schm_memory_free_pages(r->pages, r->at.size >> PAGE_SHIFT);
 }
 
+void schm_ring_unpay(struct schm_ring *r)
+{
+	struct schm_account *account;
+
+	spin_lock(&r->lock);
+	account = r->account;
+	r->account = NULL;
+	spin_unlock(&r->lock);
+	if (!account)
+		return;
+	atomic_dec(&account->rings);
+	schm_account_put(account);
+}
+
 static int ring_pay(struct schm_ring *r)
 {
 	r->account = schm_account_get();
@@ -293,15 +321,8 @@ static int ring_pay(struct schm_ring *r)
 		return -ENOMEM;
 	if (atomic_inc_return(&r->account->rings) <= SCHM_USER_RINGS_MAX)
 		return 0;
-	atomic_dec(&r->account->rings);
-	schm_account_put(r->account);
+	schm_ring_unpay(r);
 	return -EMFILE;
-}
-
-static void ring_unpay(struct schm_ring *r)
-{
-	atomic_dec(&r->account->rings);
-	schm_account_put(r->account);
 }
 
 /* From now on it ends with its scheme. */
@@ -326,6 +347,7 @@ static void ring_init_end(struct schm_ring *r, u32 side)
 	e->ring = r;
 	e->side = side;
 	schm_source_init(&e->source, &r->lock, &end_source_ops);
+	init_waitqueue_head(&e->bell);
 	init_waitqueue_head(&e->wait);
 }
 
@@ -358,7 +380,7 @@ struct schm_ring *schm_ring_alloc(struct schm_scheme *s, u32 sq_entries,
 err_free_memory:
 	ring_free_memory(r);
 err_unpay:
-	ring_unpay(r);
+	schm_ring_unpay(r);
 err_free:
 	kfree(r);
 	return ERR_PTR(ret);
@@ -376,7 +398,7 @@ void schm_ring_put(struct schm_ring *r)
 	schm_ring_drop_regions(r);
 	schm_ring_drop_files(r);
 	ring_free_memory(r);
-	ring_unpay(r);
+	schm_ring_unpay(r);
 	kfree(r);
 	schm_scheme_put(s);
 }

@@ -15,7 +15,9 @@
  * Who sleeps in here, and who is woken. A waiter publishes what it waits for (a
  * side's own flags for ENTER; scheme_ring_kernel.wants for a poll), makes a full
  * barrier and looks at the indices; the other side moves an index, makes a full
- * barrier and looks at both words. selftests/model/ring.pml has the proof.
+ * barrier and looks at both words. selftests/model/ring.pml has the proof for
+ * those who sleep in ENTER; a poll is the same with another word, which the
+ * doorbell clears as it wakes all who then look again.
  */
 #ifndef SCHM_RING_H
 #define SCHM_RING_H
@@ -38,9 +40,10 @@ struct schm_ring;
 struct schm_ring_end {
 	struct schm_ring	*ring;		/* constant */
 	u32			side;		/* constant; SCHEME_RING_SIDE_* */
-	bool			rung;		/* ring->lock; read without; latches */
+	bool			rung;		/* ring->lock; latches */
 	struct schm_source	source;		/* for event queues; ring->lock */
-	wait_queue_head_t	wait;		/* for rung, readiness, the end */
+	wait_queue_head_t	bell;		/* for rung, by ENTER */
+	wait_queue_head_t	wait;		/* for readiness, by polls */
 };
 
 /* A part of the pool: a window of shmem, or a dma-buf. */
@@ -59,7 +62,6 @@ struct schm_ring {
 	/* set at alloc, then constant */
 	refcount_t		ref;		/* files of ends; watches in passing */
 	struct schm_scheme	*scheme;	/* one reference */
-	struct schm_account	*account;	/* one reference; has paid */
 	struct scheme_ring_info	at;		/* entries and offsets */
 	struct page		**pages;
 	void			*mem;
@@ -70,6 +72,7 @@ struct schm_ring {
 	struct list_head	scheme_node;	/* scheme->lock */
 
 	spinlock_t		lock;
+	struct schm_account	*account;	/* one reference; NULL: not paid for any more */
 	u32			state;		/* SCHEME_RING_CREATED...; read without */
 	struct schm_ring_end	end[2];		/* by side */
 	unsigned int		nr_regions;
@@ -84,6 +87,8 @@ struct schm_ring {
 struct schm_ring *schm_ring_alloc(struct schm_scheme *s, u32 sq_entries,
 				  u32 cq_entries);
 void schm_ring_put(struct schm_ring *r);
+/* The client has let go: it does not pay for what its provider keeps. */
+void schm_ring_unpay(struct schm_ring *r);
 
 static inline struct schm_ring *schm_ring_get(struct schm_ring *r)
 {

@@ -112,9 +112,14 @@ static void enter_notify(struct schm_ring_end *e, u32 flags)
 		schm_ring_ring(e, false);
 }
 
+/* A broken ring that ends is broken: what is on it cannot be believed. */
 static int enter_result(const struct schm_ring_end *e)
 {
-	return READ_ONCE(e->ring->state) == SCHEME_RING_SHUTDOWN ? -ESHUTDOWN : 0;
+	u32 state = READ_ONCE(e->ring->kern->state);
+
+	if (state & SCHEME_RING_BROKEN)
+		return -EIO;
+	return state & SCHEME_RING_DEAD ? -ESHUTDOWN : 0;
 }
 
 /* Sleep until the doorbell. expires: when to stop, or NULL. */
@@ -125,7 +130,7 @@ static int enter_sleep(struct schm_ring_end *e, ktime_t *expires)
 	int ret = 0;
 
 	for (;;) {
-		prepare_to_wait(&e->wait, &wait, TASK_INTERRUPTIBLE);
+		prepare_to_wait(&e->bell, &wait, TASK_INTERRUPTIBLE);
 		rung = schm_ring_take_bell(e);
 		if (rung || ret)
 			break;
@@ -134,7 +139,7 @@ static int enter_sleep(struct schm_ring_end *e, ktime_t *expires)
 		else if (!schedule_hrtimeout_range(expires, SLACK_NS, HRTIMER_MODE_ABS))
 			ret = -ETIME;
 	}
-	finish_wait(&e->wait, &wait);
+	finish_wait(&e->bell, &wait);
 	return rung ? 0 : ret;
 }
 
@@ -195,11 +200,14 @@ static int ring_uring_enter(struct io_uring_cmd *cmd)
 
 /* ---- what a client lends ------------------------------------------------------ */
 
-/* Memory that nobody can take away while the other side looks at it. */
+/*
+ * Memory that nobody can take away while the other side looks at it. It may have
+ * holes, which whoever touches them first fills and pays for: no seal forbids that.
+ */
 static int region_shmem(struct schm_ring_region *region, struct file *file, u64 offset)
 {
 	struct inode *inode = file_inode(file);
-	unsigned long have;
+	u64 have;
 	u32 seals;
 
 	if (!S_ISREG(inode->i_mode) || !shmem_mapping(file->f_mapping))
@@ -209,10 +217,10 @@ static int region_shmem(struct schm_ring_region *region, struct file *file, u64 
 	seals = READ_ONCE(SHMEM_I(inode)->seals);
 	if (!(seals & F_SEAL_SHRINK) || (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
 		return -EINVAL;
-	have = i_size_read(inode) >> PAGE_SHIFT;
-	region->memory.first = offset >> PAGE_SHIFT;
-	if (region->memory.first > have || region->nr > have - region->memory.first)
+	have = i_size_read(inode);
+	if (offset > have || (u64)region->nr << PAGE_SHIFT > have - offset)
 		return -EINVAL;
+	region->memory.first = offset >> PAGE_SHIFT;
 	region->memory.file = file;
 	region->memory.nr = region->nr;
 	region->memory.writable = true;
@@ -439,6 +447,8 @@ static int ring_release(struct inode *inode, struct file *file)
 
 	schm_ring_shutdown(r);
 	schm_ring_drop_files(r);
+	if (e->side == SCHEME_RING_SIDE_CLIENT)
+		schm_ring_unpay(r);
 	schm_source_end(&e->source);
 	schm_ring_put(r);
 	return 0;

@@ -134,8 +134,9 @@ static int file_add_locked(struct schm_ring *r, struct file *file,
 	lockdep_assert_held(&r->lock);
 	if (r->state == SCHEME_RING_SHUTDOWN)
 		return -ESHUTDOWN;
+	/* they go with the ring only, which is seen above */
 	if (!r->files) {
-		r->files = *fresh;
+		WRITE_ONCE(r->files, *fresh);
 		*fresh = NULL;
 	}
 	if (r->files->nr == ARRAY_SIZE(r->files->file))
@@ -146,13 +147,15 @@ static int file_add_locked(struct schm_ring *r, struct file *file,
 
 int schm_ring_add_file(struct schm_ring *r, struct file *file)
 {
-	struct schm_ring_files *fresh;
+	struct schm_ring_files *fresh = NULL;
 	int ret;
 
-	/* for the first file; for others it goes again */
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
-	if (!fresh)
-		return -ENOMEM;
+	/* for the first file; if another is faster, it goes again */
+	if (!READ_ONCE(r->files)) {
+		fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+		if (!fresh)
+			return -ENOMEM;
+	}
 	spin_lock(&r->lock);
 	ret = file_add_locked(r, file, &fresh);
 	spin_unlock(&r->lock);
@@ -177,7 +180,7 @@ void schm_ring_drop_files(struct schm_ring *r)
 
 	spin_lock(&r->lock);
 	files = r->files;
-	r->files = NULL;
+	WRITE_ONCE(r->files, NULL);
 	spin_unlock(&r->lock);
 	while (files && files->nr)
 		fput(files->file[--files->nr]);

@@ -3,9 +3,8 @@
  * Watches: who is told when a file becomes ready.
  *
  * A source is what can be watched: a handle, an end of a direct ring, or an event
- * queue. A watch joins
- * one source to one event queue under an id; the source's file being closed
- * ends it, and so does the queue's. Neither keeps the other open.
+ * queue. A watch joins one source to one event queue under an id; the source's
+ * file being closed ends it, and so does the queue's. Neither keeps the other open.
  *
  *   IDLE -> READY  [schm_source_post_locked]	it has something to tell
  *   READY -> IDLE  [schm_equeue_take]		it has been read

@@ -124,15 +124,15 @@ static void U15_the_mask_of_each_side(struct kunit *test)
 	schm_ring_put(r);
 }
 
-static void U10_indices_that_cannot_be_are_an_error(struct kunit *test)
+static void U10_indices_that_cannot_be_wake_who_finds_out(struct kunit *test)
 {
 	struct schm_ring *r = new_ring(test);
 
 	set_indices(r, SQ + 1, 0, 0, 0);
-	KUNIT_EXPECT_EQ(test, ring_mask(r, PROV), READY_BROKEN);
-	KUNIT_EXPECT_EQ(test, ring_mask(r, CLIENT), READY_BROKEN);
+	KUNIT_EXPECT_EQ(test, ring_mask(r, PROV), READY_IN | READY_OUT);
+	KUNIT_EXPECT_EQ(test, ring_mask(r, CLIENT), READY_OUT);
 	set_indices(r, 0, 0, 0, 1);
-	KUNIT_EXPECT_EQ(test, ring_mask(r, PROV), READY_BROKEN);
+	KUNIT_EXPECT_EQ(test, ring_mask(r, CLIENT), READY_IN | READY_OUT);
 	set_indices(r, 0, 0, 0, 0);
 	schm_ring_break(r);
 	KUNIT_EXPECT_EQ(test, ring_mask(r, PROV), READY_OUT | READY_BROKEN);
@@ -191,6 +191,9 @@ static void S30_a_user_has_so_many_rings(struct kunit *test)
 	atomic_add(SCHM_USER_RINGS_MAX - 1, &r->account->rings);
 	KUNIT_EXPECT_PTR_EQ(test, schm_ring_alloc(w->s, SQ, CQ), ERR_PTR(-EMFILE));
 	atomic_sub(SCHM_USER_RINGS_MAX - 1, &r->account->rings);
+	/* and no more pays for one that only its provider keeps */
+	schm_ring_unpay(r);
+	KUNIT_EXPECT_NULL(test, r->account);
 	schm_ring_put(r);
 }
 
@@ -200,7 +203,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(U12_the_end_of_a_scheme_is_that_of_its_rings),
 	KUNIT_CASE(U12_a_dead_scheme_has_no_new_rings),
 	KUNIT_CASE(U15_the_mask_of_each_side),
-	KUNIT_CASE(U10_indices_that_cannot_be_are_an_error),
+	KUNIT_CASE(U10_indices_that_cannot_be_wake_who_finds_out),
 	KUNIT_CASE(U14_a_doorbell_latches),
 	KUNIT_CASE(U15_an_end_that_is_watched_wants_every_change),
 	KUNIT_CASE(S30_a_user_has_so_many_rings),

@@ -3,24 +3,24 @@
  * The direct ring: two processes that share memory, and a kernel that rings the
  * doorbell of a side that sleeps and tells it when the other has died.
  *
- * The two sides are code, over plain shared memory and eventfds so far; the
- * kernel's part is not. The rule:
+ * The sides are libscheme's; between them is the module, or, over plain shared
+ * memory, eventfds and a socket. The rule:
  *
  *   A word of flags per side, NEED_WAKEUP for entries and NEED_ROOM: the sleeper
  *   sets what it waits for, fences, re-checks, then sleeps, and it alone (or the
  *   kernel in the doorbell) clears it; the waker publishes, fences, then looks.
  *   Doorbells latch, so one that comes between re-check and sleep is not lost; a
- *   spinner looks at the kernel's page for death. Either end closes: the other sees ESHUTDOWN after draining.
+ *   spinner looks at the kernel's page for death. Either end closes: the other sees
+ *   ESHUTDOWN after draining.
  *
- * Steps with a name in the tree carry it as in the other models. What the kernel
- * will do says PLANNED; when there is a file module/link.c, run.sh insists that
- * it names its functions. ring_init() userspace/lib/ring_setup.c lays the sides
- * over the memory, ring_await() userspace/lib/ring_link.c is the loop around the
- * sleep, ring_entries() and ring_space() userspace/lib/ring_link.c find the end.
+ * Steps with a name in the tree carry it as in the other models.
+ * ring_init() userspace/lib/ring_setup.c lays the sides over the memory,
+ * ring_await() userspace/lib/ring_link.c is the loop around the sleep,
+ * ring_entries() and ring_space() userspace/lib/ring_link.c find the end.
  *
  * Covers: MSGS entries through a submission ring of SQ places, and the answers to
- * some of them through a completion ring of CQ; both sides sleep when they have nothing to do,
- * the client also for room; either dies, or closes, at any step. Store buffers as
+ * some of them through a completion ring of CQ; both sides sleep when they have
+ * nothing to do, the client also for room; either dies, or closes, at any step. Store buffers as
  * in tso.h. A completion ring as small as this one makes the provider wait, too.
  *
  * Proves: no side sleeps for ever while it could go on; no entry is lost, given
@@ -94,8 +94,11 @@ bool may_die[2];
 #define MAY_DIE(me)	if :: may_die[me] && !died[OTHER(me)] -> goto dies :: skip fi
 
 /*
- * bell_doorbell() userspace/lib/ring_bell.c: a count that grows, which wakes or
- * latches. PLANNED the kernel's. It may clear the flags, or not.
+ * ring_locked() module/ring.c: wakes who sleeps in ENTER, or latches. A side's own
+ * flags it leaves alone; scheme_ring_kernel.wants, in which a poll says what it
+ * waits for, it clears, and whoever polls looks again. Over shared memory
+ * bell_doorbell() userspace/lib/ring_bell.c: a count that grows. So it may clear
+ * the word that it was rung for, or not.
  */
 inline doorbell(s)
 {
@@ -146,7 +149,9 @@ inline publish(me, what)
 /*
  * ring_sleep() userspace/lib/ring_link.c: declare() userspace/lib/ring_link.c sets,
  * fences and looks again, at all that the side waits for and at the owner's page;
- * then bell_wait() userspace/lib/ring_bell.c until the doorbell or the end.
+ * then module_wait() userspace/lib/ring_module.c and enter_sleep() module/ring_file.c,
+ * or bell_wait() userspace/lib/ring_bell.c, until the doorbell or the end. A poll is
+ * the same: want_locked() module/ring.c sets, fences and looks.
  */
 inline sleep(me, ready, wants)
 {
@@ -188,8 +193,8 @@ inline sleep(me, ready, wants)
 }
 
 /*
- * ring_end_side() userspace/lib/ring_link.c, or its process is killed: then a socket
- * hangs up, PLANNED the kernel. What it has published is in memory by then.
+ * ring_end_side() userspace/lib/ring_link.c, or its process is killed: then
+ * schm_ring_shutdown() module/ring.c, or a socket hangs up. What it has published is in memory by then.
  */
 inline end_of(me)
 {

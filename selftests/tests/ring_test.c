@@ -205,9 +205,15 @@ TEST_F(ring, S30_there_is_a_limit_for_each_user)
 	EXPECT_EQ(-EMFILE, fd[nr]);
 	while (nr)
 		close(fd[--nr]);
-	nr = ring_create(self->file, 1, 1);
-	EXPECT_LE(0, nr);
-	close(nr);
+	/* what only a provider keeps does not count */
+	for (nr = 0; nr < 300; nr++) {
+		BEGIN_PAIR();
+		ring_side_unmap(&self->pair.prov);
+		ring_side_end(&self->pair.client);
+		fd[nr] = self->pair.prov.fd;
+	}
+	while (nr)
+		close(fd[--nr]);
 }
 
 TEST_F(ring, S26_an_end_does_not_travel_through_a_scheme)

@@ -272,6 +272,51 @@ TEST_F(ring, U15_an_event_queue_watches_an_end)
 	close(queue);
 }
 
+#define EXCLUSIVE	3
+
+/* Each waits in an epoll of its own, exclusively, one of them for room. */
+static void exclusive_begin(struct __test_metadata *_metadata, int fd, int *epoll,
+			    struct epoll_event *event, struct job *job)
+{
+	for (int i = 0; i < EXCLUSIVE; i++) {
+		struct epoll_event want = { .events = i ? EPOLLIN : EPOLLOUT };
+
+		want.events |= EPOLLEXCLUSIVE;
+		epoll[i] = epoll_create1(0);
+		ASSERT_EQ(0, epoll_ctl(epoll[i], EPOLL_CTL_ADD, fd, &want));
+		job_start(&job[i], SYS_epoll_wait, epoll[i], (long)&event[i], 1, -1);
+		EXPECT_TRUE(job_stays(&job[i], 20));
+	}
+}
+
+TEST_F(ring, U15_exclusive_waiters_all_hear_of_the_end_and_each_of_its_own)
+{
+	struct epoll_event event[EXCLUSIVE];
+	struct ring_pair *r = &self->pair;
+	struct job job[EXCLUSIVE];
+	int epoll[EXCLUSIVE];
+	struct scheme_sqe sqe;
+
+	BEGIN_PAIR();
+	for (unsigned int i = 0; i < SQ; i++)
+		ring_submit(&r->client, &nop);
+	exclusive_begin(_metadata, r->client.fd, epoll, event, job);
+	/* room: not for those who wait for entries, however many of them are asleep */
+	ASSERT_TRUE(ring_take(&r->prov, &sqe));
+	EXPECT_EQ(0, publish(&r->prov, SCHEME_RING_NEED_ROOM));
+	EXPECT_EQ(1, job_wait(&job[0]));
+	EXPECT_EQ(EPOLLOUT, event[0].events);
+	EXPECT_TRUE(job_stays(&job[1], 20));
+	ring_side_end(&r->prov);
+	for (int i = 1; i < EXCLUSIVE; i++) {
+		EXPECT_EQ(1, job_wait(&job[i]));
+		EXPECT_EQ(EPOLLHUP, event[i].events & EPOLLHUP);
+	}
+	for (int i = 0; i < EXCLUSIVE; i++)
+		close(epoll[i]);
+	ring_side_end(&r->client);
+}
+
 /* ---- broken ------------------------------------------------------------------------ */
 
 TEST_F(ring, U10_indices_that_cannot_be_are_an_error_for_both)
@@ -280,14 +325,15 @@ TEST_F(ring, U10_indices_that_cannot_be_are_an_error_for_both)
 
 	BEGIN_PAIR();
 	r->client.client->sq_tail = SQ + 1;
-	EXPECT_EQ(POLLERR, poll_now(r->prov.fd) & (POLLERR | POLLIN));
-	EXPECT_EQ(0, ring_enter(r->prov.fd, SCHEME_RING_BREAK, 0));
+	/* the side shall look, and find out */
+	EXPECT_EQ(POLLIN, poll_now(r->prov.fd) & (POLLERR | POLLIN));
+	EXPECT_EQ(-EIO, ring_enter(r->prov.fd, SCHEME_RING_BREAK, 0));
 	EXPECT_EQ(SCHEME_RING_BROKEN, r->client.kern->state);
 	EXPECT_EQ(SCHEME_RING_BROKEN, r->prov.kern->state);
 	/* both are told, and nobody sleeps on it any more */
-	EXPECT_EQ(0, ring_wait_ms(r->client.fd, -1));
-	EXPECT_EQ(0, ring_wait_ms(r->client.fd, -1));
-	EXPECT_EQ(0, ring_wait_ms(r->prov.fd, -1));
+	EXPECT_EQ(-EIO, ring_wait_ms(r->client.fd, -1));
+	EXPECT_EQ(-EIO, ring_wait_ms(r->client.fd, -1));
+	EXPECT_EQ(-EIO, ring_wait_ms(r->prov.fd, -1));
 	r->client.client->sq_tail = 0;
 	EXPECT_EQ(POLLERR, poll_now(r->client.fd) & POLLERR);
 	ring_pair_end(r);

@@ -8,14 +8,16 @@
  * and asks for the other end to be served: RING_ATTACH. The provider gets an
  * entry SCHEME_OP_RING_ATTACH on its queue, takes its end with FETCH, maps that,
  * and answers 0; or it answers an error. Both ends are descriptors of their own,
- * which close on exec and are refused in SENDFD and ATTACH.
+ * which are refused in SENDFD and ATTACH. The client's closes on exec; so does the
+ * provider's, if FETCH says so.
  *
  *   Created	[RING_CREATE]			the client may map it
  *   Mapped	[the client's first mmap(2)]	it may be attached
  *   Attaching	[RING_ATTACH]			the provider has been asked
- *   Attached	[the provider's answer]		ENTER is possible
- *   Shutdown	[a last close of either end: descriptors and mappings; a refused
- *		 RING_ATTACH; the scheme's death]  SCHEME_RING_DEAD is set
+ *   Attached	[the provider's answer]
+ *   Shutdown	[a last close of either end: descriptors, and mappings of entries,
+ *		 not of the pool; a refused RING_ATTACH, or one that nobody waited
+ *		 for; the scheme's death]	SCHEME_RING_DEAD is set
  *
  * A command in the wrong state is EBADFD, after Shutdown ESHUTDOWN. What is on
  * the rings at the Shutdown can still be taken.
@@ -40,7 +42,8 @@
  * has moved an index makes a full barrier, reads the other's flags and that
  * side's word of scheme_ring_kernel.wants, in which the kernel keeps what a
  * poll(2) waits for, and rings the doorbell if one of them names what has
- * changed: ENTER with NOTIFY. A doorbell latches.
+ * changed: ENTER with NOTIFY. A doorbell latches. There is one latch and one word of
+ * flags to a side: one thread at a time waits with ENTER; any number may poll.
  *
  * poll(2), epoll(7), io_uring and the event scheme: EPOLLIN entries wait for
  * this side, EPOLLOUT there is room, EPOLLHUP with EPOLLRDHUP Shutdown, EPOLLERR
@@ -103,7 +106,7 @@
  * @reserved: zero
  *
  * RING_CREATE returns the client's end. Errors: EINVAL; EBADF a descriptor of
- * access mode 3; ENODEV the scheme is dead; EMFILE this user has too many rings;
+ * access mode 3; ENODEV the scheme is dead; EMFILE this user has 256 rings open;
  * ENOMEM.
  */
 struct scheme_ring_info {
@@ -138,7 +141,9 @@ struct scheme_ring_info {
  * sees to it, as OPENAT does. A provider without rings answers EOPNOTSUPP.
  *
  * Errors: EBADF @ring is no client's end; EXDEV of another scheme; EBADFD not
- * mapped, or asked before; ESHUTDOWN.
+ * mapped, or asked before; EAGAIN and ENOMEM nobody has been asked, the ring is as
+ * it was; EINTR a signal, ETIMEDOUT, ENODEV the scheme has died: it is shut down;
+ * ESHUTDOWN it has been, or the provider has agreed and let go of its end.
  */
 struct scheme_ring_attach {
 	__s32	ring;
@@ -178,10 +183,11 @@ struct scheme_ring_attach {
  * @timeout_ns: WAIT: give up after this long; 0 does not wait, negative is never
  *
  * Returns 0. As an io_uring command this struct is the 16 bytes of command, and
- * WAIT is EOPNOTSUPP: poll the end instead.
+ * WAIT is EOPNOTSUPP: poll the end instead. What io_uring has to do in the waiting
+ * thread does not end the wait, but starts its timeout anew.
  *
- * Errors: ETIME the time is over; EINTR a signal; EBADFD not attached;
- * ESHUTDOWN (a latched doorbell is taken nevertheless); EINVAL.
+ * Errors: ETIME the time is over; EINTR a signal; EBADFD not attached, nor about to
+ * be; EIO broken; ESHUTDOWN; EINVAL. Doorbells have been rung and taken all the same.
  */
 struct scheme_ring_enter {
 	__u32	flags;
@@ -208,7 +214,9 @@ struct scheme_ring_enter {
  * RING_REGION_ADD is for the client, before or after RING_ATTACH. There is no
  * command to take a region away: it goes with the ring. Errors: EACCES the
  * provider's end; EBADF; EOPNOTSUPP other memory than the above; EINVAL; EEXIST
- * something is there; ENOSPC too many.
+ * something is there; ENOSPC too many; ESHUTDOWN. A memfd may have holes, and the
+ * client can make some: who touches one pays for the page, as anywhere. A provider
+ * in a tight memory cgroup bounds what it maps, or takes dma-bufs only.
  *
  * RING_REGION is for both sides. ENOENT there are not so many.
  */
@@ -238,8 +246,9 @@ struct scheme_ring_region {
  *	which is every event that the provider has handed over by ENTER; else zero
  *
  * RING_FILE_ADD is for the client and returns the index, from 0 on. The ring
- * keeps the file open, whatever becomes of @fd, until its own end. Errors: EACCES
- * the provider's end; EBADF; EXDEV of another scheme; EMFILE too many.
+ * keeps the file open, whatever becomes of @fd, until one of its ends is closed.
+ * Errors: EACCES the provider's end; EBADF; EXDEV of another scheme; EMFILE too many;
+ * ENOMEM; ESHUTDOWN.
  *
  * RING_FILE is for the provider: which file of its own an index means. EACCES the
  * client's end; ENOENT.

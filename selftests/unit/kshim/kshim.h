@@ -253,6 +253,14 @@ static inline void refcount_inc(refcount_t *r)
 	r->count++;
 }
 
+static inline bool refcount_inc_not_zero(refcount_t *r)
+{
+	if (!r->count)
+		return false;
+	r->count++;
+	return true;
+}
+
 static inline bool refcount_dec_and_test(refcount_t *r)
 {
 	KSHIM_CHECK(r->count > 0);

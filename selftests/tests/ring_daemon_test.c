@@ -155,7 +155,7 @@ TEST_F(daemon, U3_the_caller_decides_when_to_wait)
 {
 	struct rusage before, after;
 	struct scheme_cqe *cqe;
-	uint64_t user_data, seen = 0;
+	uint64_t user_data = 0, seen = 0;
 
 	if (!is(variant->argv, "nulld"))
 		SKIP(return, "one daemon will do");
@@ -285,7 +285,7 @@ TEST_F_TIMEOUT(daemon, U29_clients_are_killed_and_the_daemon_goes_on, 100)
 	unsigned int rounds = checked_kernel() ? 10 : 60;
 	int fds;
 
-	if (!is(variant->argv, "nulld") && !is(variant->argv, "ramdiskd"))
+	if (!is(variant->argv, "nulld") && !is(variant->argv, "zerod"))
 		SKIP(return, "two daemons will do");
 	fds = program_fds(self->daemon);
 	srandom(1);

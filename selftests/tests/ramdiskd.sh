@@ -71,6 +71,7 @@ cp random expected
 copy if=random of=expected bs=512 count=100 seek=3 conv=notrunc
 ok "D7_writes_in_small_blocks" copy if=random of=$node bs=512 count=100 seek=3 conv=notrunc
 ok "D7_puts_them_in_their_place" cmp expected $node
+ok "D11_a_ring_reads_the_same" test "$(/usr/examples/ringclient ram: 2>"$log" | sha256sum)" = "$(sha256sum <expected)"
 ok "D8_flushes" copy if=random of=$node bs=64k conv=notrunc,fsync
 ok "D8_and_holds_it" cmp random $node
 

@@ -99,6 +99,7 @@ ok D6_first_line_tells_the_disk grep -q "^2-1: 46f4:0001 QEMU.*131072 blocks of 
 ok D9_kernel_has_given_it_away test ! -e "$disk"
 ok D9_whole_disk_is_read test "$(/usr/bin/dd if=$node bs=1M 2>/dev/null | sum)" = "$whole"
 ok D9_partition_is_read test "$(schemectl cat stick:0p1 | sum)" = "$part"
+ok D11_whole_disk_is_read_by_a_ring test "$(/usr/examples/ringclient stick: | sum)" = "$whole"
 ok D9_small_reads_read_the_same test "$(/usr/bin/dd if=$node bs=4k skip=4352 count=2048 2>/dev/null | sum)" = "$part"
 
 # ---- refusals --------------------------------------------------------------

@@ -89,19 +89,14 @@ int files_ask(const struct scheme_ring_server *s, uint32_t fixed,
 	return ioctl_errno(s->ring->end, SCHEME_IOC_RING_FILE, file);
 }
 
-/*
- * Ask the module once for each, and once for each time that entries have been taken
- * if there is none: a client that names what is not costs no more.
- */
-static bool learn_fixed(struct scheme_ring_server *s, uint32_t fixed)
+/* The next one, if there is one. */
+static bool learn_next(struct scheme_ring_server *s)
 {
 	struct scheme_ring_file args;
 	struct ring_file file;
 
-	if (fixed >= s->no_fixed)
-		return false;
-	if (files_ask(s, fixed, &args) < 0) {
-		s->no_fixed = fixed;
+	if (files_ask(s, s->known_fixed, &args) < 0) {
+		s->may_learn_fixed = false;
 		return false;
 	}
 	file = (struct ring_file){
@@ -109,9 +104,23 @@ static bool learn_fixed(struct scheme_ring_server *s, uint32_t fixed)
 		.flags = args.flags,
 	};
 	pthread_mutex_lock(&s->lock);
-	set_file_locked(s, s->config.files + fixed, &file);
+	set_file_locked(s, s->config.files + s->known_fixed, &file);
 	pthread_mutex_unlock(&s->lock);
+	s->known_fixed++;
 	return true;
+}
+
+/*
+ * They have numbers from 0 on, so once one is missing all behind it are: the module
+ * is asked once for each, and once for each time that entries have been taken. A
+ * client that names what is not costs no more.
+ */
+static bool learn_fixed(struct scheme_ring_server *s, uint32_t fixed)
+{
+	while (s->known_fixed <= fixed && s->may_learn_fixed)
+		if (!learn_next(s))
+			return false;
+	return s->known_fixed > fixed;
 }
 
 uint32_t files_index(const struct scheme_ring_server *s, uint64_t handle)

@@ -295,7 +295,7 @@ static int take_entries(struct scheme_ring_server *s)
 	room = s->config.depth - s->pending;
 	nr = scheme_ring_pop(s->ring, sqes, !room ? 1 : room < BATCH ? room : BATCH);
 	s->may_learn = true;
-	s->no_fixed = s->nr_fixed;
+	s->may_learn_fixed = true;
 	for (int i = 0; i < nr; i++)
 		take_one(s, &sqes[i]);
 	return nr == -EAGAIN ? 0 : nr;

@@ -97,7 +97,8 @@ struct scheme_ring_server {
 	struct ring_file	*files;
 	uint32_t		nr_files;	/* of the former, and opens that may need one */
 	uint32_t		nr_fixed;	/* constant */
-	uint32_t		no_fixed;	/* from here on there are none, as we know */
+	uint32_t		known_fixed;	/* that the module has been asked for */
+	bool			may_learn_fixed; /* look for more of them */
 	bool			may_learn;	/* look for new regions of the pool */
 	uint32_t		may;		/* constant; access mode of the ring */
 	bool			edges_wait;	/* some request has edges */

@@ -163,7 +163,7 @@ new_server(const struct scheme_ring_server_config *c, uint32_t nr_fixed)
 	if (!s)
 		return NULL;
 	s->config = *c;
-	s->nr_fixed = s->no_fixed = nr_fixed;
+	s->nr_fixed = nr_fixed;
 	s->poll_fd = -1;
 	s->posted = NO_FILE;
 	s->chain_mask = chains - 1;

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The module's part of direct rings, for tests on this machine: ioctl(2) and close(2)
+ * of libscheme come here. Both ends are descriptors of one memfd, so that mapping
+ * them is real; whose page is whose only the module can enforce. A queue's thread
+ * that polls an end finds it always readable.
+ */
+#ifndef UNIT_FAKE_MODULE_H
+#define UNIT_FAKE_MODULE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../userspace/lib/int.h"
+#include "../../userspace/lib/ring_int.h"
+
+#define SCHEME_FD	7777	/* of the scheme, for RING_CREATE and RING_ATTACH */
+#define PAGE		4096U
+
+struct fake_file {
+	uint64_t	number;
+	uint32_t	flags, events;
+};
+
+/* One ring at a time. */
+static struct {
+	pthread_mutex_t		lock;
+	pthread_cond_t		bell;
+	struct scheme_ring_info	info;
+	uint8_t			*mem;
+	int			end[2];		/* by side; -1: closed */
+	bool			rung[2];
+	unsigned int		nr_regions;
+	struct scheme_ring_region region[SCHEME_RING_REGIONS_MAX];
+	unsigned int		nr_files;
+	struct fake_file	file[SCHEME_RING_FILES_MAX];
+	/* what was asked */
+	uint64_t		word;
+	unsigned int		enters, infos, asks, notifies;
+	unsigned int		both;		/* NOTIFY and WAIT in one ENTER */
+	int			attach_error;
+	void			(*change_info)(struct scheme_ring_info *info);
+} fake = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.bell = PTHREAD_COND_INITIALIZER,
+	.end = { -1, -1 },
+};
+
+int __wrap_ioctl(int fd, unsigned long cmd, ...);
+int __wrap_close(int fd);
+int __real_close(int fd);
+int __real_ioctl(int fd, unsigned long cmd, ...);
+
+static struct scheme_ring_kernel *fake_kern(void)
+{
+	return (void *)(fake.mem + fake.info.kernel_off);
+}
+
+static void fake_layout(struct scheme_ring_info *i)
+{
+	i->sq_entries = i->sq_entries ? i->sq_entries : 256;
+	i->cq_entries = i->cq_entries ? i->cq_entries : 2 * i->sq_entries;
+	/* another order than that of plain shared memory: nobody may assume one */
+	i->kernel_off = 0;
+	i->cq_off = PAGE;
+	i->sq_off = i->cq_off + (i->cq_entries * 32 + PAGE - 1) / PAGE * PAGE;
+	i->provider_off = i->sq_off + (i->sq_entries * 64 + PAGE - 1) / PAGE * PAGE;
+	i->client_off = i->provider_off + PAGE;
+	i->size = i->client_off + PAGE;
+}
+
+static int fake_create(struct scheme_ring_info *info)
+{
+	int fd = memfd_create("ring", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	fake_layout(info);
+	assert_int_equal(ftruncate(fd, (off_t)(SCHEME_RING_POOL + (1ULL << 32))), 0);
+	fake.mem = mmap(NULL, info->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(fake.mem, MAP_FAILED);
+	fake.info = *info;
+	fake.end[SCHEME_RING_SIDE_CLIENT] = fd;
+	fake.end[SCHEME_RING_SIDE_PROVIDER] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	fake.nr_regions = fake.nr_files = 0;
+	fake.rung[0] = fake.rung[1] = false;
+	if (fake.change_info)
+		fake.change_info(info);
+	return fd;
+}
+
+static void fake_ring_locked(unsigned int side)
+{
+	fake.rung[side] = true;
+	pthread_cond_broadcast(&fake.bell);
+}
+
+static void fake_state_locked(uint32_t state)
+{
+	__atomic_fetch_or(&fake_kern()->state, state, __ATOMIC_SEQ_CST);
+	fake_ring_locked(0);
+	fake_ring_locked(1);
+}
+
+static int fake_wait_locked(unsigned int side, int64_t timeout_ns)
+{
+	struct timespec until;
+	int ret = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += timeout_ns % 1000000000;
+	until.tv_sec += timeout_ns / 1000000000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	while (!fake.rung[side] && !fake_kern()->state && !ret) {
+		if (timeout_ns < 0)
+			pthread_cond_wait(&fake.bell, &fake.lock);
+		else
+			ret = pthread_cond_timedwait(&fake.bell, &fake.lock, &until);
+	}
+	ret = fake.rung[side] || fake_kern()->state ? 0 : -ETIME;
+	fake.rung[side] = false;
+	return ret;
+}
+
+static int fake_enter(unsigned int side, const struct scheme_ring_enter *e)
+{
+	int ret = 0;
+
+	fake.enters++;
+	fake.both += e->flags == (SCHEME_RING_NOTIFY | SCHEME_RING_WAIT);
+	fake.notifies += !!(e->flags & SCHEME_RING_NOTIFY);
+	if (e->flags & SCHEME_RING_BREAK)
+		fake_state_locked(SCHEME_RING_BROKEN);
+	if (e->flags & SCHEME_RING_NOTIFY)
+		fake_ring_locked(!side);
+	if (e->flags & SCHEME_RING_NOTIFY_SELF)
+		fake_ring_locked(side);
+	if (e->flags & SCHEME_RING_WAIT)
+		ret = fake_wait_locked(side, e->timeout_ns);
+	return fake_kern()->state & SCHEME_RING_DEAD ? -ESHUTDOWN : ret;
+}
+
+static int fake_region(struct scheme_ring_region *r)
+{
+	if (r->index >= fake.nr_regions)
+		return -ENOENT;
+	r->offset = fake.region[r->index].offset;
+	r->size = fake.region[r->index].size;
+	return 0;
+}
+
+static int fake_file(struct scheme_ring_file *f)
+{
+	fake.asks++;
+	if (f->index >= fake.nr_files)
+		return -ENOENT;
+	f->handle = fake.file[f->index].number;
+	f->flags = fake.file[f->index].flags;
+	f->events = fake.file[f->index].events;
+	return 0;
+}
+
+static int fake_end_ioctl(unsigned int side, unsigned long cmd, void *arg)
+{
+	struct scheme_ring_info *info = arg;
+
+	switch (cmd) {
+	case SCHEME_IOC_RING_INFO:
+		fake.infos++;
+		*info = fake.info;
+		info->side = side;
+		info->nr_regions = fake.nr_regions;
+		return 0;
+	case SCHEME_IOC_RING_ENTER:
+		return fake_enter(side, arg);
+	case SCHEME_IOC_RING_REGION_ADD:
+		if (side == SCHEME_RING_SIDE_PROVIDER)
+			return -EACCES;
+		fake.region[fake.nr_regions++] = *(struct scheme_ring_region *)arg;
+		return 0;
+	case SCHEME_IOC_RING_REGION:
+		return fake_region(arg);
+	case SCHEME_IOC_RING_FILE_ADD:
+		return (int)fake.nr_files++;
+	case SCHEME_IOC_RING_FILE:
+		return fake_file(arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int fake_dispatch(int fd, unsigned long cmd, void *arg)
+{
+	if (fd == SCHEME_FD && cmd == SCHEME_IOC_RING_CREATE)
+		return fake_create(arg);
+	if (fd == SCHEME_FD && cmd == SCHEME_IOC_RING_ATTACH) {
+		fake.word = ((struct scheme_ring_attach *)arg)->word;
+		return fake.attach_error;
+	}
+	for (unsigned int side = 0; side < 2; side++)
+		if (fd >= 0 && fd == fake.end[side])
+			return fake_end_ioctl(side, cmd, arg);
+	return -ENOTTY;
+}
+
+int __wrap_ioctl(int fd, unsigned long cmd, ...)
+{
+	void *arg;
+	va_list ap;
+	int ret;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	pthread_mutex_lock(&fake.lock);
+	ret = fake_dispatch(fd, cmd, arg);
+	pthread_mutex_unlock(&fake.lock);
+	if (ret >= 0)
+		return ret;
+	errno = -ret;
+	return -1;
+}
+
+/* An end that is closed ends the ring. */
+int __wrap_close(int fd)
+{
+	pthread_mutex_lock(&fake.lock);
+	for (unsigned int side = 0; side < 2; side++) {
+		if (fd < 0 || fd != fake.end[side])
+			continue;
+		fake.end[side] = -1;
+		fake_state_locked(SCHEME_RING_DEAD);
+	}
+	pthread_mutex_unlock(&fake.lock);
+	return __real_close(fd);
+}
+
+/* After both ends are closed. */
+static void fake_forget(void)
+{
+	if (fake.end[SCHEME_RING_SIDE_PROVIDER] >= 0)
+		__wrap_close(fake.end[SCHEME_RING_SIDE_PROVIDER]);
+	assert_int_equal(fake.end[SCHEME_RING_SIDE_CLIENT], -1);
+	munmap(fake.mem, fake.info.size);
+	fake.change_info = NULL;
+	fake.attach_error = 0;
+	fake.enters = fake.infos = fake.asks = fake.notifies = fake.both = 0;
+}
+
+#endif /* UNIT_FAKE_MODULE_H */

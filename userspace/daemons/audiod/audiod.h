@@ -87,6 +87,11 @@ void rings_stop(struct audiod *a);
 int serve(struct audiod *a);
 /* A ring for the thread that serves; from the other. -EMFILE: too many. */
 int serve_add(struct audiod *a, const struct link *link);
+/* The one that a client asks the module for: accept it, or -errno. */
+int serve_accept(struct audiod *a, struct scheme_req *req);
+/* Serve link->ring. The link is closed on an error. */
+int link_init(struct audiod *a, struct link *link,
+	      const struct scheme_ring_server_config *who);
 /* From any thread. */
 void serve_stop(struct audiod *a);
 void link_close(struct link *link);

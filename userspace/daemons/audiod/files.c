@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What clients see: the root with two files, "play" and "status". The node itself
- * is the one for who writes, and the other for who reads.
+ * is the one for who writes, the other for who reads, and for who does both it is
+ * only there to ask for a ring.
  */
 #include "audiod.h"
 
@@ -76,6 +77,16 @@ static int open_status(struct scheme_req *req, int flags)
 	return a->statuses[i] ? (int)(STATUS + i) : -ENOMEM;
 }
 
+static int open_both(struct scheme_req *req)
+{
+	const struct audiod *a = audiod_of(req);
+	int ret = flat_may_open(&a->play, req, O_WRONLY);
+
+	if (!ret)
+		ret = flat_may_open(&a->status, req, O_RDONLY);
+	return ret ? ret : ROOT;
+}
+
 static int open_one(struct scheme_req *req, int what, int flags)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
@@ -86,6 +97,8 @@ static int open_one(struct scheme_req *req, int what, int flags)
 		return -ENOTDIR;
 	if (flags & O_CREAT && flags & O_EXCL)
 		return -EEXIST;
+	if (what == ROOT && (flags & O_ACCMODE) == O_RDWR)
+		return open_both(req);
 	if (what == ROOT)
 		what = writes ? PLAY : STATUS;
 	if (writes != (what == PLAY))
@@ -221,6 +234,14 @@ static void audio_truncate(struct scheme_req *req, uint64_t handle,
 	scheme_reply(req, what < 0 ? what : what == PLAY ? 0 : -EACCES);
 }
 
+/* By way of the module: one more ring for this thread. */
+static void audio_ring(struct scheme_req *req, uint32_t sq_entries,
+		       uint32_t cq_entries, uint64_t word)
+{
+	(void)sq_entries, (void)cq_entries, (void)word;
+	scheme_reply(req, serve_accept(audiod_of(req), req));
+}
+
 const struct scheme_ops audio_ops = {
 	.open = audio_open,
 	.close = audio_close,
@@ -232,6 +253,7 @@ const struct scheme_ops audio_ops = {
 	.stat = audio_stat,
 	.truncate = audio_truncate,
 	.getdents = audio_getdents,
+	.ring = audio_ring,
 };
 
 /* ---- begin and end ---------------------------------------------------------------- */

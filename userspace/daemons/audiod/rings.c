@@ -15,8 +15,8 @@
 
 /* ---- a ring comes ----------------------------------------------------------------- */
 
-static int create_server(struct audiod *a, struct link *link,
-			 const struct ucred *who)
+static int make_link(struct audiod *a, struct link *link, struct handover *h,
+		     const struct ucred *who)
 {
 	const struct scheme_ring_server_config config = {
 		.depth = RING_DEPTH,
@@ -24,17 +24,6 @@ static int create_server(struct audiod *a, struct link *link,
 		.uid = who->uid,
 		.gid = who->gid,
 	};
-	int ret = scheme_ring_fd(link->ring);
-
-	if (ret < 0)
-		return ret;
-	return scheme_ring_server_create(&link->server, a->daemon.scheme,
-					 link->ring, &config);
-}
-
-static int make_link(struct audiod *a, struct link *link, struct handover *h,
-		     const struct ucred *who)
-{
 	int ret = scheme_ring_attach(&link->ring, SCHEME_RING_PROVIDER, &h->config,
 				     &h->fds);
 
@@ -42,7 +31,7 @@ static int make_link(struct audiod *a, struct link *link, struct handover *h,
 		ret = scheme_ring_add_region(link->ring, h->region, 0,
 					     h->region_size);
 	if (!ret)
-		ret = create_server(a, link, who);
+		ret = link_init(a, link, &config);
 	if (!ret)
 		ret = serve_add(a, link);
 	if (ret)

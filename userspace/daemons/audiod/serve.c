@@ -23,6 +23,37 @@ void link_close(struct link *link)
 	*link = (struct link){ NULL, NULL };
 }
 
+int link_init(struct audiod *a, struct link *link,
+	      const struct scheme_ring_server_config *who)
+{
+	int ret = scheme_ring_server_create(&link->server, a->daemon.scheme,
+					    link->ring, who);
+
+	/* before it is armed for the first time */
+	if (!ret)
+		ret = scheme_ring_server_fd(link->server);
+	if (ret >= 0)
+		return 0;
+	link_close(link);
+	return ret;
+}
+
+int serve_accept(struct audiod *a, struct scheme_req *req)
+{
+	const struct scheme_ring_server_config config = { .depth = RING_DEPTH };
+	struct link link = { NULL, NULL };
+	int ret;
+
+	if (a->nr_links == RINGS_MAX)
+		return -EMFILE;
+	ret = scheme_req_accept_ring(req, &link.ring);
+	if (!ret)
+		ret = link_init(a, &link, &config);
+	if (!ret)
+		a->links[a->nr_links++] = link;
+	return ret;
+}
+
 int serve_add(struct audiod *a, const struct link *link)
 {
 	unsigned int nr;
@@ -127,7 +158,7 @@ static void sleep_until(struct audiod *a, uint64_t deadline)
 
 	for (unsigned int i = 0; i < a->nr_links; i++)
 		fds[FIRST_RING + i] = (struct pollfd){
-			.fd = scheme_ring_fd(a->links[i].ring),
+			.fd = scheme_ring_server_fd(a->links[i].server),
 			.events = POLLIN,
 		};
 	if (ppoll(fds, FIRST_RING + a->nr_links,

@@ -6,10 +6,12 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
@@ -162,6 +164,17 @@ static int be_realtime(int priority)
 	return ret || !priority ? ret : realtime_schedule(priority);
 }
 
+/* Both ways: what is opened on the ring may not do more. */
+static int open_scheme(const char *name)
+{
+	char url[SCHEME_NAME_MAX + 2];
+	int n = snprintf(url, sizeof(url), "%s:", name);
+
+	if ((size_t)n >= sizeof(url))
+		return -EINVAL;
+	return scheme_open(url, O_RDWR | O_CLOEXEC, 0);
+}
+
 static int open_ring(struct scheme_ring **ring, const struct options *o)
 {
 	const struct scheme_ring_config config = {
@@ -169,9 +182,16 @@ static int open_ring(struct scheme_ring **ring, const struct options *o)
 		.cq_entries = RING_ENTRIES,
 	};
 
+	int fd, ret;
+
 	if (o->is_socket)
 		return handover_connect(ring, o->target, &config, POOL_BYTES);
-	return -EOPNOTSUPP;
+	fd = open_scheme(o->target);
+	if (fd < 0)
+		return fd;
+	ret = scheme_ring_open(ring, fd, &config, POOL_BYTES, 0);
+	close(fd);
+	return ret;
 }
 
 static int run(struct play *p)

@@ -155,7 +155,7 @@ uint64_t witness_stalled_ns(const struct witness *w, uint64_t begin_ns,
 			    uint64_t end_ns)
 {
 	uint64_t sum = 0;
-	struct stall s;
+	struct stall s = { 0, 0 };
 
 	while (begin_ns < end_ns && next_stall(w, begin_ns, &s) &&
 	       s.begin_ns < end_ns) {

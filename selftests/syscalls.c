@@ -42,21 +42,28 @@ static int seize(struct trace *t, pid_t tid, unsigned int process)
 	return 0;
 }
 
+static int numbers_only(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
 static int seize_threads(struct trace *t, pid_t pid, unsigned int process)
 {
-	struct dirent *entry;
+	struct dirent **entries;
 	char path[64];
-	DIR *dir;
-	int ret = 0;
+	int nr, ret = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	dir = opendir(path);
-	if (!dir)
+	nr = scandir(path, &entries, numbers_only, alphasort);
+	if (nr < 0)
 		return -errno;
-	while (!ret && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			ret = seize(t, atoi(entry->d_name), process);
-	closedir(dir);
+	for (int i = 0; i < nr; i++) {
+		if (!ret)
+			ret = seize(t, (pid_t)strtol(entries[i]->d_name, NULL, 10),
+				    process);
+		free(entries[i]);
+	}
+	free(entries);
 	return ret;
 }
 

@@ -27,10 +27,12 @@ union control {
 
 static int address(struct sockaddr_un *un, const char *path)
 {
+	size_t len = strlen(path);
+
 	*un = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(un->sun_path))
+	if (len >= sizeof(un->sun_path))
 		return -ENAMETOOLONG;
-	strcpy(un->sun_path, path);
+	memcpy(un->sun_path, path, len);
 	return 0;
 }
 

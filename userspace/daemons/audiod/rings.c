@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "handover.h"
@@ -59,7 +60,10 @@ static int take_ring(struct audiod *a, int connection)
 
 static void take_connection(struct audiod *a)
 {
-	int connection = accept4(a->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct sockaddr_un from;
+	socklen_t size = sizeof(from);
+	int connection = accept4(a->listen_fd, (struct sockaddr *)&from, &size,
+				 SOCK_CLOEXEC);
 
 	if (connection < 0)
 		return;

@@ -179,7 +179,7 @@ void sink_drain(struct sink *s, struct scheme_req *req, uint64_t now_ns)
 	add(s, &w, now_ns);
 }
 
-void sink_cancel(struct sink *s, struct scheme_req *req, uint64_t now_ns)
+void sink_cancel(struct sink *s, const struct scheme_req *req, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < s->nr_waits; i++) {
 		const struct sink_wait *w = &s->waits[i];

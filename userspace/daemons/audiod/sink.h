@@ -86,7 +86,7 @@ void sink_write(struct sink *s, struct scheme_req *req, const void *buf,
 		uint32_t len, uint64_t now_ns);
 void sink_drain(struct sink *s, struct scheme_req *req, uint64_t now_ns);
 /* If req waits, answer it. */
-void sink_cancel(struct sink *s, struct scheme_req *req, uint64_t now_ns);
+void sink_cancel(struct sink *s, const struct scheme_req *req, uint64_t now_ns);
 
 /* When there is something to do; UINT64_MAX: not by itself. */
 uint64_t sink_deadline(const struct sink *s);

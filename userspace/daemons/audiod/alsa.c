@@ -99,14 +99,22 @@ static const struct output_ops alsa_ops = {
 	.close = alsa_close,
 };
 
+/* ALSA has words of its own for what we are about to say. */
+static void say_nothing(const char *file, int line, const char *function, int err,
+			const char *format, ...)
+{
+	(void)file, (void)line, (void)function, (void)err, (void)format;
+}
+
 int output_alsa(struct output *o, const struct audio_format *format,
 		const char *device)
 {
 	uint64_t latency = (AHEAD + 2ULL) * format->period * 1000000 / format->rate;
 	snd_pcm_t *pcm;
-	int ret = snd_pcm_open(&pcm, device, SND_PCM_STREAM_PLAYBACK,
-			       SND_PCM_NONBLOCK);
+	int ret;
 
+	snd_lib_error_set_handler(say_nothing);
+	ret = snd_pcm_open(&pcm, device, SND_PCM_STREAM_PLAYBACK, SND_PCM_NONBLOCK);
 	if (ret) {
 		daemon_say(0, "cannot open sound card %s: %s (aplay -L lists what there is)",
 			   device, snd_strerror(ret));

@@ -3,6 +3,7 @@
 #include "ring_server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 
 /* ---- one request ----------------------------------------------------------------- */
@@ -253,6 +254,34 @@ static void U26_answer_from_another_thread_wakes_the_server(void **state)
 	expect_answer(pair.client, 1, 1);
 }
 
+static bool has_rung(void)
+{
+	struct pollfd fd = { .fd = scheme_ring_fd(pair.provider), .events = POLLIN };
+
+	return poll(&fd, 1, 0) == 1;
+}
+
+/* A loop that looks again anyway pays no system call for its own answers. */
+static void U26_answer_between_steps_rings_only_who_is_armed(void **state)
+{
+	(void)state;
+	get_parked(1);
+	assert_int_equal(step(), 1);
+	assert_int_equal(scheme_reply(seen.parked[0], 1), 0);
+	assert_false(has_rung());
+	assert_int_equal(scheme_ring_server_arm(server), 1);
+	assert_int_equal(scheme_ring_server_step(server, 0), 0);
+	expect_answer(pair.client, 1, 1);
+	get_parked(2);
+	assert_int_equal(step(), 1);
+	assert_int_equal(scheme_ring_server_arm(server), 0);
+	assert_int_equal(scheme_reply(seen.parked[1], 1), 0);
+	assert_true(has_rung());
+	scheme_ring_disarm(pair.provider);
+	assert_int_equal(scheme_ring_server_step(server, 0), 0);
+	expect_answer(pair.client, 2, 1);
+}
+
 static void U26_destroy_is_busy_while_a_reply_is_owed(void **state)
 {
 	(void)state;
@@ -317,6 +346,7 @@ int main(void)
 		TEST(U23_close_comes_after_the_last_answer),
 		TEST(U29_what_a_dead_client_had_open_is_closed),
 		TEST(U26_answer_from_another_thread_wakes_the_server),
+		TEST(U26_answer_between_steps_rings_only_who_is_armed),
 		TEST(U26_destroy_is_busy_while_a_reply_is_owed),
 		TEST(servers_that_cannot_be_are_refused),
 	};

@@ -275,9 +275,9 @@ static void leave_terminal(void)
 	close(fd);
 }
 
-void daemon_ready(struct daemon *d)
+void daemon_ready_at(struct daemon *d, const char *path)
 {
-	printf("ready: /dev/scheme/%s\n", scheme_name(d->scheme));
+	printf("ready: %s\n", path);
 	fflush(stdout);
 	if (d->parent_fd < 0)
 		return;
@@ -286,6 +286,14 @@ void daemon_ready(struct daemon *d)
 		daemon_say(errno, "the parent has gone");
 	close(d->parent_fd);
 	d->parent_fd = -1;
+}
+
+void daemon_ready(struct daemon *d)
+{
+	char path[sizeof("/dev/scheme/") + SCHEME_NAME_MAX];
+
+	snprintf(path, sizeof(path), "/dev/scheme/%s", scheme_name(d->scheme));
+	daemon_ready_at(d, path);
 }
 
 /* ---- serving -------------------------------------------------------------- */

@@ -63,6 +63,8 @@ int daemon_create(struct daemon *d, const struct scheme_ops *ops,
 		  size_t ops_size, void *user);
 /* Print "ready: /dev/scheme/NAME" and let the waiting parent go. */
 void daemon_ready(struct daemon *d);
+/* The same for one that is found elsewhere: "ready: PATH". */
+void daemon_ready_at(struct daemon *d, const char *path);
 /*
  * daemon_ready(), then serve every queue in a thread of its own until a signal
  * comes or the scheme ends (scheme_stop(), a kill by name). All threads have

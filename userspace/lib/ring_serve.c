@@ -16,6 +16,7 @@ _Static_assert(offsetof(struct ring_req, req) == 0, "one is the other's first");
 
 /* ---- answers, from any thread ------------------------------------------------- */
 
+/* The thread that serves is awake when it answers, and looks before it sleeps. */
 void server_wake(struct scheme_ring_server *s)
 {
 	if (atomic_load(&s->thread) != (uintptr_t)pthread_self())
@@ -336,7 +337,6 @@ static int serve_round(struct scheme_ring_server *s)
 	} while (nr > 0 && (unsigned int)total < s->config.depth);
 	if (nr < 0)
 		end(s);
-	atomic_store(&s->thread, 0);
 	return total ? total : nr;	/* an error comes again */
 }
 

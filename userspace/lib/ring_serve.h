@@ -79,7 +79,7 @@ struct scheme_ring_server {
 	struct scheme		*scheme;	/* constant */
 	struct scheme_ring	*ring;		/* constant */
 	struct scheme_ring_server_config config; /* constant */
-	_Atomic uintptr_t	thread;		/* pthread_self() in a step, else 0 */
+	_Atomic uintptr_t	thread;		/* pthread_self() of the last step, 0 when armed */
 
 	struct ring_req		*reqs;		/* config.depth of them */
 	struct ring_req		*free;

@@ -103,6 +103,8 @@ int scheme_ring_server_arm(struct scheme_ring_server *s)
 	int ret;
 
 	reset_self(s);
+	/* whoever answers from now on wakes it */
+	atomic_store(&s->thread, 0);
 	/* before the look: what comes after it must find us polling */
 	atomic_store(&s->ring->polled, true);
 	if (server_look(s) == -EAGAIN) {

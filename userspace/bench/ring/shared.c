@@ -50,18 +50,20 @@ static void ring(const struct shared *s, int side)
 		abort();
 }
 
-/* Until *number is nr. Who sleeps is woken when it is. */
-static void await(const struct contender *c, const uint64_t *number, uint64_t nr,
-		  int side)
+static void sleep_until_rung(const struct shared *s, int side)
 {
-	const struct shared *s = c->own;
 	uint64_t count;
 
-	while (__atomic_load_n(number, __ATOMIC_ACQUIRE) != nr)
-		if (!c->sleeps)
-			relax();
-		else if (read(s->bell[side], &count, sizeof(count)) < 0 && errno != EINTR)
+	while (read(s->bell[side], &count, sizeof(count)) < 0)
+		if (errno != EINTR)
 			abort();
+}
+
+/* Until *number is nr. Who sleeps has been woken when it is. */
+static void await(const uint64_t *number, uint64_t nr)
+{
+	while (__atomic_load_n(number, __ATOMIC_ACQUIRE) != nr)
+		relax();
 }
 
 /* ---- the side that answers ---------------------------------------------------------- */
@@ -76,10 +78,12 @@ static void serve(const struct contender *c)
 		unsigned int at = (unsigned int)((nr - 1) % qd);
 		struct place *p = &s->places[at];
 
-		await(c, &p->asked, nr, ANSWERS);
+		if (c->sleeps && !at)		/* all of them are asked for */
+			sleep_until_rung(s, ANSWERS);
+		await(&p->asked, nr);
 		blocks_read(s->blocks + at * bs, p->offset, bs);
 		__atomic_store_n(&p->answered, nr, __ATOMIC_RELEASE);
-		if (c->sleeps && at == qd - 1)	/* all of them are answered */
+		if (c->sleeps && at == qd - 1)	/* and answered */
 			ring(s, ASKS);
 	}
 }
@@ -101,7 +105,7 @@ static int answer(const struct contender *c, uint64_t nr)
 	size_t bs = c->load->bs;
 	unsigned int at = (unsigned int)((nr - 1) % c->load->qd);
 
-	await(c, &s->places[at].answered, nr, ASKS);
+	await(&s->places[at].answered, nr);
 	return blocks_ok(s->blocks + at * bs, nr, bs) ? 0 : -EILSEQ;
 }
 
@@ -130,6 +134,7 @@ static int run_sleeping(struct contender *c, unsigned int count)
 		for (unsigned int i = 1; i <= c->load->qd; i++)
 			ask(c, s->nr + i);
 		ring(s, ANSWERS);
+		sleep_until_rung(s, ASKS);
 		for (unsigned int i = 0; !ret && i < c->load->qd; i++)
 			ret = answer(c, ++s->nr);
 	}

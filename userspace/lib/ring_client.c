@@ -25,7 +25,7 @@ struct scheme_sqe *scheme_ring_get_sqe(struct scheme_ring *r)
 		return NULL;
 	if (f->live + r->nr_staged >= f->max || r->nr_staged >= f->spare_holds)
 		return NULL;
-	room = ring_room(&r->put);
+	room = ring_room_seen(&r->put, r->nr_staged + 1);
 	if (room < 0 || r->nr_staged >= (uint32_t)room)
 		return NULL;
 	sqe = &r->staged[r->nr_staged++];
@@ -53,13 +53,12 @@ static int submit(struct scheme_ring *r,
 
 	if (r->side != SCHEME_RING_CLIENT)
 		return -EINVAL;
-	room = ring_space(r);
+	room = ring_space_for(r, nr);
 	if (room == -EAGAIN)
 		room = 0;
 	if (room < 0 || !nr)
 		return room < 0 ? room : 0;
-	if (nr > (uint32_t)room)	/* there was so much: it cannot become less */
-		return ring_break(r);
+	/* get_sqe has seen that there is room: it does not become less */
 	for (uint32_t i = 0; i < nr; i++) {
 		take_off(r, &r->staged[i]);
 		memcpy(&r->sqes[ring_slot(&r->put)], &r->staged[i],

@@ -204,6 +204,8 @@ int ring_break(struct scheme_ring *r);
 /* Entries that wait, or that have room: more than 0, or an error. */
 int ring_entries(struct scheme_ring *r);
 int ring_space(struct scheme_ring *r);
+/* Room for want, if there is so much, else what there is. */
+int ring_space_for(struct scheme_ring *r, uint32_t want);
 /* An index has moved: who sleeps for that, as flag says, is woken. */
 void ring_publish(struct scheme_ring *r, uint32_t flag);
 /* The same, but with the next wait, or by ring_pay(). */

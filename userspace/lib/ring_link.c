@@ -43,7 +43,7 @@ int ring_entries(struct scheme_ring *r)
 
 	if (ret)
 		return ret;
-	fill = ring_filled(&r->take);
+	fill = ring_filled_seen(&r->take);
 	if (fill < 0)
 		return ring_break(r);
 	if (!fill)
@@ -51,7 +51,7 @@ int ring_entries(struct scheme_ring *r)
 	return fill;
 }
 
-int ring_space(struct scheme_ring *r)
+int ring_space_for(struct scheme_ring *r, uint32_t want)
 {
 	int room, ret = ring_check(r);
 
@@ -59,10 +59,15 @@ int ring_space(struct scheme_ring *r)
 		return ret;
 	if (r->gone)
 		return -ESHUTDOWN;
-	room = ring_room(&r->put);
+	room = ring_room_seen(&r->put, want);
 	if (room < 0)
 		return ring_break(r);
 	return room ? room : -EAGAIN;
+}
+
+int ring_space(struct scheme_ring *r)
+{
+	return ring_space_for(r, 1);
 }
 
 /* ---- sleep and wake --------------------------------------------------------- */
@@ -137,31 +142,48 @@ int ring_sleep(struct scheme_ring *r, uint32_t wants, int64_t timeout_ns)
 	return ret;
 }
 
-/* Look until the time is over. The clock costs more than a look. */
+#define LOOKS	32
+
+static bool looks(const struct scheme_ring *r, uint32_t wants)
+{
+	for (int i = 0; i < LOOKS; i++) {
+		if (ready(r, wants))
+			return true;
+		relax();
+	}
+	return false;
+}
+
+/*
+ * Look until the time is over. The clock costs more than a look, where it is no
+ * good one even a system call: for what comes at once it is not read at all.
+ */
 static bool spin(const struct scheme_ring *r, uint32_t wants, uint64_t until)
 {
-	do {
-		for (int i = 0; i < 32; i++) {
-			if (ready(r, wants))
-				return true;
-			relax();
-		}
-	} while (now_ns() < until);
+	uint64_t now, end;
+
+	if (looks(r, wants))
+		return true;
+	now = now_ns();
+	end = now + r->spin_ns;
+	if (until && until < end)
+		end = until;
+	for (; now < end; now = now_ns())
+		if (looks(r, wants))
+			return true;
 	return false;
 }
 
 /* Spin, then sleep, until there is something to look at. until: 0 is for ever. */
 static int spin_or_sleep(struct scheme_ring *r, uint32_t wants, uint64_t until)
 {
-	uint64_t now = now_ns();
-	uint64_t left = until > now ? until - now : 0;
+	uint64_t now;
 
-	if (until && !left)
+	if (until && until <= now_ns())
 		return -ETIME;
 	if (r->spin_ns) {
 		ring_pay(r);
-		if (spin(r, wants, until && left < r->spin_ns ? until :
-			 now + r->spin_ns))
+		if (spin(r, wants, until))
 			return 0;
 	}
 	if (!until)

@@ -51,7 +51,7 @@ int scheme_ring_push(struct scheme_ring *r, const struct scheme_cqe *cqes,
 
 	if (r->side != SCHEME_RING_PROVIDER || !nr)
 		return -EINVAL;
-	room = ring_space(r);
+	room = ring_space_for(r, nr);
 	if (room < 0)
 		return room;
 	put = least(nr, (unsigned int)room);

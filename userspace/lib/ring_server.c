@@ -142,6 +142,8 @@ static void free_server(struct scheme_ring_server *s)
 	free(s->files);
 	free(s->chains);
 	free(s->answers);
+	free(s->own_reqs);
+	free(s->own_cqes);
 	free(s);
 }
 
@@ -172,7 +174,10 @@ new_server(const struct scheme_ring_server_config *c, uint32_t nr_fixed)
 	s->files = calloc(c->files + nr_fixed, sizeof(*s->files));
 	s->chains = malloc(chains * sizeof(*s->chains));
 	s->answers = calloc(2 * (size_t)c->depth, sizeof(*s->answers));
-	if (s->reqs && s->files && s->chains && s->answers) {
+	s->own_reqs = calloc(c->depth, sizeof(*s->own_reqs));
+	s->own_cqes = calloc(c->depth, sizeof(*s->own_cqes));
+	if (s->reqs && s->files && s->chains && s->answers && s->own_reqs &&
+	    s->own_cqes) {
 		memset(s->chains, 0xff, chains * sizeof(*s->chains));
 		return s;
 	}

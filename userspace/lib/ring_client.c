@@ -45,35 +45,40 @@ static void take_off(struct scheme_ring *r, const struct scheme_sqe *sqe)
 	flights_add(&r->flights, sqe, hold);
 }
 
-static int submit(struct scheme_ring *r,
-		  void (*publish)(struct scheme_ring *r, uint32_t flag))
+/* late: who has to be woken is when we wait. */
+static int submit(struct scheme_ring *r, bool late)
 {
 	uint32_t nr = r->nr_staged;
 	int room;
 
 	if (r->side != SCHEME_RING_CLIENT)
 		return -EINVAL;
-	room = ring_space_for(r, nr);
+	room = ring_space(r, nr);
 	if (room == -EAGAIN)
 		room = 0;
 	if (room < 0 || !nr)
 		return room < 0 ? room : 0;
 	/* get_sqe has seen that there is room: it does not become less */
 	for (uint32_t i = 0; i < nr; i++) {
-		take_off(r, &r->staged[i]);
 		memcpy(&r->sqes[ring_slot(&r->put)], &r->staged[i],
 		       sizeof(r->staged[i]));
 		r->put.at++;
 	}
-	r->nr_staged = 0;
 	ring_store(&r->put);
-	publish(r, SCHEME_RING_NEED_WAKEUP);
+	if (late)
+		ring_publish_late(r, SCHEME_RING_NEED_WAKEUP);
+	else
+		ring_publish(r, SCHEME_RING_NEED_WAKEUP);
+	/* while the provider is at it */
+	for (uint32_t i = 0; i < nr; i++)
+		take_off(r, &r->staged[i]);
+	r->nr_staged = 0;
 	return (int)nr;
 }
 
 int scheme_ring_submit(struct scheme_ring *r)
 {
-	return submit(r, ring_publish);
+	return submit(r, false);
 }
 
 /* ---- answers ----------------------------------------------------------------- */
@@ -158,7 +163,7 @@ int scheme_ring_peek_cqe(struct scheme_ring *r, struct scheme_cqe **cqe)
 int scheme_ring_submit_and_wait(struct scheme_ring *r, struct scheme_cqe **cqe,
 				int64_t timeout_ns)
 {
-	int ret = submit(r, ring_publish_late);
+	int ret = submit(r, true);
 
 	if (ret < 0 && ret != -ESHUTDOWN)
 		return ret;

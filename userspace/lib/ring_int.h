@@ -197,17 +197,76 @@ int module_ring_new(struct scheme_ring **out, const struct scheme_ring_config *c
 int module_add_region(struct scheme_ring *r, int fd, uint64_t offset, size_t size);
 int module_map_region(struct scheme_ring *r, struct ring_region *g);
 
-/* 0, or -EIO; finds out whether the other side is gone. */
-int ring_check(struct scheme_ring *r);
+/* The owner's page says something: 0, or -EIO. */
+int ring_learn_state(struct scheme_ring *r, uint32_t state);
 /* Never trusted again. Returns -EIO. */
 int ring_break(struct scheme_ring *r);
-/* Entries that wait, or that have room: more than 0, or an error. */
-int ring_entries(struct scheme_ring *r);
-int ring_space(struct scheme_ring *r);
-/* Room for want, if there is so much, else what there is. */
-int ring_space_for(struct scheme_ring *r, uint32_t want);
+/* What ring_entries() and ring_space() say if there are none. */
+int ring_no_entries(struct scheme_ring *r, int fill);
+int ring_no_space(struct scheme_ring *r, int room);
+
+/* 0, or -EIO; finds out whether the other side is gone. */
+static inline int ring_check(struct scheme_ring *r)
+{
+	uint32_t state;
+
+	if (r->broken)
+		return -EIO;
+	state = ring_load(&r->kern->state);
+	return state ? ring_learn_state(r, state) : 0;
+}
+
+/*
+ * Entries that wait: more than 0, or an error. The end first, then the index: what the
+ * other side published before its end is in memory by the time that its end is seen.
+ */
+static inline int ring_entries(struct scheme_ring *r)
+{
+	int fill, ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	fill = ring_filled_seen(&r->take);
+	return fill > 0 ? fill : ring_no_entries(r, fill);
+}
+
+/* Entries that have room, want or more if there are so many; or an error. */
+static inline int ring_space(struct scheme_ring *r, uint32_t want)
+{
+	int room, ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	if (r->gone)
+		return -ESHUTDOWN;
+	room = ring_room_seen(&r->put, want);
+	return room > 0 ? room : ring_no_space(r, room);
+}
+
+/* The same, for ring_await(). */
+int ring_look_entries(struct scheme_ring *r);
+int ring_look_space(struct scheme_ring *r);
+
+/*
+ * The sleeper sets its flag and then looks at our index; we have moved the index
+ * and then look at the flag. With a full barrier on both sides one of us sees the
+ * other. For who polls the module's descriptor the kernel does so, in a word of
+ * its own.
+ */
+static inline bool ring_peer_waits(const struct scheme_ring *r, uint32_t flag)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	return (__atomic_load_n(r->peer_flags, __ATOMIC_RELAXED) |
+		__atomic_load_n(r->peer_wants, __ATOMIC_RELAXED)) & flag;
+}
+
 /* An index has moved: who sleeps for that, as flag says, is woken. */
-void ring_publish(struct scheme_ring *r, uint32_t flag);
+static inline void ring_publish(struct scheme_ring *r, uint32_t flag)
+{
+	if (ring_peer_waits(r, flag))
+		r->bell->doorbell(r);
+}
+
 /* The same, but with the next wait, or by ring_pay(). */
 void ring_publish_late(struct scheme_ring *r, uint32_t flag);
 void ring_pay(struct scheme_ring *r);

@@ -11,13 +11,8 @@
 
 /* ---- state ------------------------------------------------------------------ */
 
-int ring_check(struct scheme_ring *r)
+int ring_learn_state(struct scheme_ring *r, uint32_t state)
 {
-	uint32_t state;
-
-	if (r->broken)
-		return -EIO;
-	state = ring_load(&r->kern->state);
 	if (state & SCHEME_RING_DEAD)
 		r->gone = true;
 	if (state & SCHEME_RING_BROKEN)
@@ -33,67 +28,33 @@ int ring_break(struct scheme_ring *r)
 	return -EIO;
 }
 
-/*
- * The end first, then the index: what the other side published before its end is
- * in memory by the time that its end is seen.
- */
-int ring_entries(struct scheme_ring *r)
+int ring_no_entries(struct scheme_ring *r, int fill)
 {
-	int fill, ret = ring_check(r);
-
-	if (ret)
-		return ret;
-	fill = ring_filled_seen(&r->take);
 	if (fill < 0)
 		return ring_break(r);
-	if (!fill)
-		return r->gone ? -ESHUTDOWN : -EAGAIN;
-	return fill;
+	return r->gone ? -ESHUTDOWN : -EAGAIN;
 }
 
-int ring_space_for(struct scheme_ring *r, uint32_t want)
+int ring_no_space(struct scheme_ring *r, int room)
 {
-	int room, ret = ring_check(r);
-
-	if (ret)
-		return ret;
-	if (r->gone)
-		return -ESHUTDOWN;
-	room = ring_room_seen(&r->put, want);
-	if (room < 0)
-		return ring_break(r);
-	return room ? room : -EAGAIN;
+	return room < 0 ? ring_break(r) : -EAGAIN;
 }
 
-int ring_space(struct scheme_ring *r)
+int ring_look_entries(struct scheme_ring *r)
 {
-	return ring_space_for(r, 1);
+	return ring_entries(r);
+}
+
+int ring_look_space(struct scheme_ring *r)
+{
+	return ring_space(r, 1);
 }
 
 /* ---- sleep and wake --------------------------------------------------------- */
 
-/*
- * The sleeper sets its flag and then looks at our index; we have moved the index
- * and then look at the flag. With a full barrier on both sides one of us sees the
- * other. For who polls the module's descriptor the kernel does so, in a word of
- * its own.
- */
-static bool peer_waits(const struct scheme_ring *r, uint32_t flag)
-{
-	atomic_thread_fence(memory_order_seq_cst);
-	return (__atomic_load_n(r->peer_flags, __ATOMIC_RELAXED) |
-		__atomic_load_n(r->peer_wants, __ATOMIC_RELAXED)) & flag;
-}
-
-void ring_publish(struct scheme_ring *r, uint32_t flag)
-{
-	if (peer_waits(r, flag))
-		r->bell->doorbell(r);
-}
-
 void ring_publish_late(struct scheme_ring *r, uint32_t flag)
 {
-	r->owes_bell |= peer_waits(r, flag);
+	r->owes_bell |= ring_peer_waits(r, flag);
 }
 
 void ring_pay(struct scheme_ring *r)
@@ -224,7 +185,7 @@ void ring_end_side(struct scheme_ring *r)
 
 int scheme_ring_wait_room(struct scheme_ring *r, int64_t timeout_ns)
 {
-	int ret = ring_await(r, ring_space, SCHEME_RING_NEED_ROOM, timeout_ns);
+	int ret = ring_await(r, ring_look_space, SCHEME_RING_NEED_ROOM, timeout_ns);
 
 	return ret < 0 ? ret : 0;
 }

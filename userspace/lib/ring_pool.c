@@ -95,7 +95,7 @@ void pool_uninit(struct scheme_ring *r)
 	r->nr_regions = 0;
 }
 
-static const struct ring_region *region_of(const struct scheme_ring *r,
+static inline const struct ring_region *region_of(const struct scheme_ring *r,
 					   uint64_t addr)
 {
 	for (unsigned int i = 0; i < r->nr_regions; i++) {

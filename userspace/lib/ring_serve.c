@@ -193,7 +193,7 @@ static unsigned int take_answers(struct scheme_ring_server *s,
  */
 static unsigned int room_for(struct scheme_ring_server *s, unsigned int nr)
 {
-	int room = s->drops ? -ESHUTDOWN : ring_space_for(s->ring, nr);
+	int room = s->drops ? -ESHUTDOWN : ring_space(s->ring, nr);
 
 	if (room == -EAGAIN)
 		return 0;
@@ -406,7 +406,8 @@ static void run_all(struct scheme_ring_server *s)
 
 	do {
 		flushed = start_all(s);
-		events_round(s);
+		if (s->edges_wait || events_posted(s))
+			events_round(s);
 		flushed += flush(s);
 	} while (flushed && (s->waiting || s->edges_wait));
 }
@@ -447,7 +448,7 @@ int server_look(struct scheme_ring_server *s)
 	if (events_posted(s))
 		return 1;
 	if (server_has_answers(s)) {
-		ret = ring_space(r);
+		ret = ring_space(r, 1);
 		return ret > 0 ? 1 : ret;
 	}
 	if (!s->holds)

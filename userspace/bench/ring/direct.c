@@ -6,6 +6,7 @@
 #include "contender.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,19 @@ static void on_read(struct scheme_req *req, uint64_t handle, void *buf, uint32_t
 	scheme_reply(req, blocks_read(buf, offset, len) ? (int64_t)len : -EINVAL);
 }
 
-static const struct scheme_ops ops = { .open = on_open, .read = on_read };
+/* The one ring that is asked for; its thread does nothing else from then on. */
+static struct scheme_ring *accepted;
+
+static void on_ring(struct scheme_req *req, uint32_t sq_entries, uint32_t cq_entries,
+		    uint64_t word)
+{
+	(void)sq_entries, (void)cq_entries, (void)word;
+	scheme_reply(req, accepted ? -EBUSY : scheme_req_accept_ring(req, &accepted));
+}
+
+static const struct scheme_ops ops = {
+	.open = on_open, .read = on_read, .ring = on_ring,
+};
 
 /* Until the client is gone. */
 static int serve_ring(struct scheme *s, struct scheme_ring *ring)
@@ -60,6 +73,26 @@ static int serve_ring(struct scheme *s, struct scheme_ring *ring)
 	} while (ret >= 0 || ret == -EINTR);
 	scheme_ring_server_destroy(server);
 	return ret == -ESHUTDOWN ? 0 : ret;
+}
+
+/* Says that it is there, waits for a ring, and serves that. */
+static int serve_scheme(const char *name, uint32_t spin_us, int ready_fd)
+{
+	const struct scheme_config config = { .name = name };
+	struct scheme *s;
+	int ret = scheme_create(&s, &config, &ops, sizeof(ops), NULL);
+
+	if (!ret && write(ready_fd, "", 1) != 1)
+		ret = -EPIPE;
+	close(ready_fd);
+	while (!accepted && (ret >= 0 || ret == -EINTR))
+		ret = scheme_queue_step(scheme_queue(s, 0), -1);
+	if (accepted)
+		ret = scheme_queue_flush(scheme_queue(s, 0));
+	if (ret < 0)
+		return ret;
+	scheme_ring_set_spin(accepted, spin_us);
+	return serve_ring(s, accepted);
 }
 
 static int serve_native(const struct scheme_ring_config *config,
@@ -116,6 +149,47 @@ static int open_native(struct contender *c, const struct scheme_ring_config *con
 	return ret;
 }
 
+/* ---- set-up by the module ------------------------------------------------------------ */
+
+static int start_provider(struct contender *c, const char *name, uint32_t spin_us)
+{
+	int fds[2], ret;
+	char ready;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	if (!contender_fork(c, true)) {
+		close(fds[0]);
+		ret = serve_scheme(name, spin_us, fds[1]);
+		if (ret)
+			contender_fail(c, "provider", ret);
+		_exit(ret != 0);
+	}
+	close(fds[1]);
+	ret = c->pid > 0 && read(fds[0], &ready, 1) == 1 ? 0 : -ECHILD;
+	close(fds[0]);
+	return ret;
+}
+
+static int open_module(struct contender *c, const struct scheme_ring_config *config,
+		       size_t pool_size)
+{
+	struct direct *d = c->own;
+	char path[64], *name = path + strlen("/dev/scheme/");
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/dev/scheme/user.%s-%u", c->system, c->load->qd);
+	ret = start_provider(c, name, config->spin_us);
+	if (ret)
+		return ret;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = scheme_ring_open(&d->ring, fd, config, pool_size, 0);
+	close(fd);
+	return ret;
+}
+
 /* ---- the client --------------------------------------------------------------------- */
 
 static int open_file(struct direct *d)
@@ -124,7 +198,7 @@ static int open_file(struct direct *d)
 	struct scheme_cqe *cqe;
 	int ret;
 
-	scheme_ring_prep_open(sqe, SCHEME_ROOT, d->addr[0], 0, 0, 0);
+	scheme_ring_prep_open(sqe, SCHEME_ROOT, d->addr[0], 0, O_RDONLY, 0);
 	ret = scheme_ring_submit(d->ring);
 	if (ret >= 0)
 		ret = scheme_ring_wait_cqe(d->ring, &cqe, -1);
@@ -160,7 +234,8 @@ static int direct_start(struct contender *c)
 	if (!d)
 		return -ENOMEM;
 	c->own = d;
-	ret = open_native(c, &config, (c->load->qd * c->load->bs + 4095) & ~4095UL);
+	ret = (c->load->native ? open_native : open_module)
+		(c, &config, (c->load->qd * c->load->bs + 4095) & ~4095UL);
 	if (!ret)
 		ret = make_buffers(d, c->load);
 	if (!ret)
@@ -205,14 +280,14 @@ static int take_answer(struct direct *d, const struct load *load,
 	return ret;
 }
 
-/* Wait for an answer, and take what else is there. How many, or -errno. */
+/* Submit, wait for an answer, and take what else is there. How many, or -errno. */
 static int take_answers(struct direct *d, const struct load *load)
 {
 	struct scheme_cqe *cqe;
 	int nr = 0, ret;
 
 	do {
-		ret = scheme_ring_wait_cqe(d->ring, &cqe, -1);
+		ret = scheme_ring_submit_and_wait(d->ring, &cqe, -1);
 	} while (ret == -EINTR);
 	for (; !ret; nr++) {
 		ret = take_answer(d, load, cqe);
@@ -231,9 +306,7 @@ static int direct_run(struct contender *c, unsigned int count)
 	while (done < count) {
 		while (asked < count && d->nr_spare)
 			submit_read(d, c->load, asked++);
-		ret = scheme_ring_submit(d->ring);
-		if (ret >= 0)
-			ret = take_answers(d, c->load);
+		ret = take_answers(d, c->load);
 		if (ret < 0)
 			return ret;
 		done += (unsigned int)ret;

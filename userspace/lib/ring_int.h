@@ -118,6 +118,12 @@ struct ring_group *flights_find(const struct ring_flights *f,
 				uint64_t user_data);
 /* One of the group has its last answer. Drops buffers when it was the last. */
 void flights_end(struct scheme_ring *r, struct ring_group *g);
+/*
+ * The last that was taken off the ring ends later: when the next has been submitted,
+ * or somebody looks.
+ */
+void flights_end_later(struct scheme_ring *r, struct ring_group *g);
+static inline void flights_settle(struct scheme_ring *r);
 
 /* ---- an end ---- */
 
@@ -137,6 +143,7 @@ struct scheme_ring {
 	const uint32_t		*peer_flags;
 	const uint32_t		*peer_wants;	/* what the kernel waits on its behalf for */
 	bool			owes_bell;	/* a wake-up that goes with the next wait */
+	bool			owes_look;	/* whether the other side waits for room */
 	struct scheme_sqe	*sqes;
 	struct scheme_cqe	*cqes;
 	uint64_t		spin_ns;
@@ -167,6 +174,7 @@ struct scheme_ring {
 	struct scheme_cqe	cqe;		/* a copy: the one that was peeked */
 	bool			peeked;
 	struct ring_group	*cqe_group;
+	struct ring_group	*ended;		/* one of it is answered; see flights_settle() */
 	uint64_t		forged;
 };
 
@@ -263,8 +271,31 @@ static inline bool ring_peer_waits(const struct scheme_ring *r, uint32_t flag)
 /* An index has moved: who sleeps for that, as flag says, is woken. */
 static inline void ring_publish(struct scheme_ring *r, uint32_t flag)
 {
+	if (r->owes_look) {
+		r->owes_look = false;
+		flag |= SCHEME_RING_NEED_ROOM;
+	}
 	if (ring_peer_waits(r, flag))
 		r->bell->doorbell(r);
+}
+
+/*
+ * Entries were taken, and that is published. Where many more wait, as far as we have
+ * seen, the other side may sleep for room and is woken. Else that look comes with the
+ * next one, but before we wait: the other side cannot be out of room unless there is
+ * half a ring for us to take, of which we learn then.
+ */
+static inline void ring_made_room(struct scheme_ring *r, uint32_t filled)
+{
+	r->owes_look = true;
+	if (filled > r->take.entries / 2)
+		ring_publish(r, 0);
+}
+
+static inline void ring_settle(struct scheme_ring *r)
+{
+	if (r->owes_look)
+		ring_publish(r, 0);
 }
 
 /* The same, but with the next wait, or by ring_pay(). */
@@ -284,6 +315,15 @@ int ring_await(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
 	       int64_t timeout_ns);
 /* Our side ends. */
 void ring_end_side(struct scheme_ring *r);
+
+static inline void flights_settle(struct scheme_ring *r)
+{
+	struct ring_group *g = r->ended;
+
+	r->ended = NULL;
+	if (g)
+		flights_end(r, g);
+}
 
 /* Client, pool: hold the buffer around addr; its begin, or NO_HOLD. */
 uint64_t pool_hold(struct scheme_ring *r, uint64_t addr);

@@ -54,6 +54,9 @@ int ring_look_space(struct scheme_ring *r)
 
 void ring_publish_late(struct scheme_ring *r, uint32_t flag)
 {
+	if (r->owes_look)
+		flag |= SCHEME_RING_NEED_ROOM;
+	r->owes_look = false;
 	r->owes_bell |= ring_peer_waits(r, flag);
 }
 
@@ -164,6 +167,8 @@ int ring_await(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
 	uint64_t until;
 	int wait = 0, ret = look(r);
 
+	if (ret == -EAGAIN)
+		ring_settle(r);
 	if (ret != -EAGAIN || !timeout_ns) {
 		ring_pay(r);
 		return ret;
@@ -207,6 +212,7 @@ int scheme_ring_arm(struct scheme_ring *r, uint32_t events)
 		wants |= SCHEME_RING_NEED_WAKEUP;
 	if (events & EPOLLOUT)
 		wants |= SCHEME_RING_NEED_ROOM;
+	ring_settle(r);
 	/* before the look at what other threads may bring */
 	atomic_store(&r->polled, true);
 	if (r->bell->polls ? !ready(r, wants) : !declare(r, wants))

@@ -367,7 +367,7 @@ static int take_entries(struct scheme_ring_server *s, bool *more)
 {
 	struct scheme_ring *ring = s->ring;
 	unsigned int room;
-	int nr, want;
+	int nr, want, filled;
 
 	*more = false;
 	take_held(s);
@@ -380,6 +380,7 @@ static int take_entries(struct scheme_ring_server *s, bool *more)
 		return nr == -EAGAIN ? 0 : nr;
 	room = s->config.depth - s->pending;
 	want = (int)(!room ? 1 : room < BATCH ? room : BATCH);
+	filled = nr;
 	*more = nr >= want;
 	nr = *more ? want : nr;
 	s->may_learn = true;
@@ -389,7 +390,7 @@ static int take_entries(struct scheme_ring_server *s, bool *more)
 		ring->take.at++;
 	}
 	ring_store(&ring->take);
-	ring_publish(ring, SCHEME_RING_NEED_ROOM);
+	ring_made_room(ring, (uint32_t)filled);
 	return nr;
 }
 
@@ -436,6 +437,7 @@ static int serve_round(struct scheme_ring_server *s)
 	} while (more && (unsigned int)total < s->config.depth);
 	if (nr < 0)
 		end(s);
+	ring_settle(s->ring);
 	atomic_store_explicit(&s->thread, 0, memory_order_relaxed);
 	return total ? total : nr;	/* an error comes again */
 }

@@ -223,9 +223,9 @@ static unsigned int flush_own(struct scheme_ring_server *s)
 	for (unsigned int i = 0; i < nr; i++)
 		finish(s, s->own_reqs[i], s->own_cqes[i].result);
 	s->nr_own -= nr;
-	if (s->nr_own) {
-		memmove(s->own_reqs, s->own_reqs + nr, s->nr_own * sizeof(*s->own_reqs));
-		memmove(s->own_cqes, s->own_cqes + nr, s->nr_own * sizeof(*s->own_cqes));
+	for (unsigned int i = 0; i < s->nr_own; i++) {
+		s->own_reqs[i] = s->own_reqs[nr + i];
+		s->own_cqes[i] = s->own_cqes[nr + i];
 	}
 	return nr;
 }

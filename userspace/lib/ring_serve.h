@@ -93,6 +93,8 @@ struct scheme_ring_server {
 	struct scheme_sqe	held;		/* taken while all requests are in use */
 	bool			holds;
 	bool			drops;		/* answers go nowhere */
+	_Atomic bool		has_posted;	/* written with lock: `posted` is a file */
+	uint32_t		nr_own;		/* answers, see below */
 
 	/* config.files of them, then nr_fixed for those that the client registers */
 	struct ring_file	*files;
@@ -113,13 +115,11 @@ struct scheme_ring_server {
 	 */
 	struct ring_req		**own_reqs;	/* config.depth places */
 	struct scheme_cqe	*own_cqes;
-	uint32_t		nr_own;
 
 	pthread_mutex_t		lock;
 	uint32_t		*chains;	/* lock; files by number */
 	uint32_t		chain_mask;	/* constant */
 	uint32_t		posted;		/* lock; first file that has edges */
-	_Atomic bool		has_posted;	/* written with lock: there is one */
 	struct ring_answer	*answers;	/* lock; 2 * depth places */
 	uint32_t		first_answer;	/* lock */
 	_Atomic uint32_t	nr_answers;	/* written with lock */

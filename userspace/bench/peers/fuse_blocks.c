@@ -8,6 +8,7 @@
 #define FUSE_USE_VERSION 34
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,7 +46,7 @@ static void on_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 		.ino = FILE_INO, .attr_timeout = 3600, .entry_timeout = 3600,
 	};
 
-	if (dir != FUSE_ROOT_ID || strcmp(name, FILE_NAME)) {
+	if (dir != FUSE_ROOT_ID || strcmp(name, FILE_NAME) != 0) {
 		fuse_reply_err(req, ENOENT);
 		return;
 	}

@@ -34,5 +34,7 @@ bool blocks_read(void *buf, uint64_t offset, size_t len)
 
 bool blocks_ok(const void *buf, uint64_t nr, size_t bs)
 {
-	return !memcmp(buf, blocks_at(blocks_offset(nr, bs), bs), bs);
+	const void *must = blocks_at(blocks_offset(nr, bs), bs);
+
+	return must && !memcmp(buf, must, bs);
 }

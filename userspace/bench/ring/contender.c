@@ -179,7 +179,7 @@ static double median(double *values, unsigned int nr)
 
 double contender_median(const struct contender *c)
 {
-	double ns[ROUNDS_MAX];
+	double ns[ROUNDS_MAX] = { 0 };
 
 	memcpy(ns, c->ns, sizeof(ns));
 	return median(ns, c->load->rounds);
@@ -187,7 +187,7 @@ double contender_median(const struct contender *c)
 
 double contenders_ratio(const struct contender *a, const struct contender *b)
 {
-	double ratio[ROUNDS_MAX];
+	double ratio[ROUNDS_MAX] = { 0 };
 
 	for (unsigned int i = 0; i < a->load->rounds; i++)
 		ratio[i] = a->ns[i] / b->ns[i];

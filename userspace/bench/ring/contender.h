@@ -15,7 +15,7 @@ struct load {
 	unsigned int	count;		/* reads a round, a multiple of the depth */
 	unsigned int	rounds;
 	size_t		bs;		/* bytes a read */
-	unsigned int	qd;		/* reads at a time */
+	unsigned int	qd;		/* reads at a time, a power of two */
 	bool		native;		/* without the module */
 };
 
@@ -33,14 +33,13 @@ struct contender_ops {
 struct contender {
 	const char	*system;
 	const struct contender_ops *ops;
+	const struct load *load;
 	bool		sleeps;		/* both sides, whenever they wait */
 	bool		optional;	/* it need not be there */
-
-	const struct load *load;
+	bool		measured;
 	pid_t		pid;		/* of the other side, 0: not there */
 	void		*own;		/* what ops keep */
 	double		ns[ROUNDS_MAX];
-	bool		measured;
 	double		syscalls;	/* of both sides, per read */
 };
 

@@ -127,7 +127,7 @@ static int attach_native(struct contender *c, const struct scheme_ring_config *c
 		ret = serve_native(config, &fds[1], pool, pool_size);
 		if (ret)
 			contender_fail(c, "provider", ret);
-		_exit(ret != 0);
+		_exit(ret ? 1 : 0);
 	}
 	scheme_ring_close_fds(&fds[1]);
 	ret = scheme_ring_attach(&d->ring, SCHEME_RING_CLIENT, config, &fds[0]);
@@ -163,7 +163,7 @@ static int start_provider(struct contender *c, const char *name, uint32_t spin_u
 		ret = serve_scheme(name, spin_us, fds[1]);
 		if (ret)
 			contender_fail(c, "provider", ret);
-		_exit(ret != 0);
+		_exit(ret ? 1 : 0);
 	}
 	close(fds[1]);
 	ret = c->pid > 0 && read(fds[0], &ready, 1) == 1 ? 0 : -ECHILD;

@@ -33,6 +33,12 @@ struct shared {
 
 enum { ASKS, ANSWERS };
 
+/* Where read nr, from 1 on, has its place. */
+static unsigned int place_of(const struct contender *c, uint64_t nr)
+{
+	return (unsigned int)(nr - 1) & (c->load->qd - 1);
+}
+
 static void relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -71,11 +77,10 @@ static void await(const uint64_t *number, uint64_t nr)
 static void serve(const struct contender *c)
 {
 	const struct shared *s = c->own;
-	unsigned int qd = c->load->qd;
 	size_t bs = c->load->bs;
 
 	for (uint64_t nr = 1;; nr++) {
-		unsigned int at = (unsigned int)((nr - 1) % qd);
+		unsigned int at = place_of(c, nr);
 		struct place *p = &s->places[at];
 
 		if (c->sleeps && !at)		/* all of them are asked for */
@@ -83,7 +88,7 @@ static void serve(const struct contender *c)
 		await(&p->asked, nr);
 		blocks_read(s->blocks + at * bs, p->offset, bs);
 		__atomic_store_n(&p->answered, nr, __ATOMIC_RELEASE);
-		if (c->sleeps && at == qd - 1)	/* and answered */
+		if (c->sleeps && at == c->load->qd - 1)	/* and answered */
 			ring(s, ASKS);
 	}
 }
@@ -93,7 +98,7 @@ static void serve(const struct contender *c)
 static void ask(const struct contender *c, uint64_t nr)
 {
 	struct shared *s = c->own;
-	struct place *p = &s->places[(nr - 1) % c->load->qd];
+	struct place *p = &s->places[place_of(c, nr)];
 
 	p->offset = blocks_offset(nr, c->load->bs);
 	__atomic_store_n(&p->asked, nr, __ATOMIC_RELEASE);
@@ -103,7 +108,7 @@ static int answer(const struct contender *c, uint64_t nr)
 {
 	struct shared *s = c->own;
 	size_t bs = c->load->bs;
-	unsigned int at = (unsigned int)((nr - 1) % c->load->qd);
+	unsigned int at = place_of(c, nr);
 
 	await(&s->places[at].answered, nr);
 	return blocks_ok(s->blocks + at * bs, nr, bs) ? 0 : -EILSEQ;

@@ -21,16 +21,16 @@ int contender_fail(const struct contender *c, const char *what, int err)
 
 /* ---- processes -------------------------------------------------------------------- */
 
-/* This side's CPU is the first, the other side's the last that we may have. */
+/* CPUs that we may have: this side's is the first, the other side's the last of them. */
+static cpu_set_t cpus;
+
 static void pin(bool last)
 {
-	cpu_set_t all, one;
+	cpu_set_t one;
 	int cpu = -1;
 
-	if (sched_getaffinity(0, sizeof(all), &all))
-		return;
 	for (int i = 0; i < CPU_SETSIZE && (cpu < 0 || last); i++)
-		if (CPU_ISSET(i, &all))
+		if (CPU_ISSET(i, &cpus))
 			cpu = i;
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
@@ -45,6 +45,8 @@ pid_t contender_fork(struct contender *c, bool pinned)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (pinned)
 		pin(true);
+	else
+		sched_setaffinity(0, sizeof(cpus), &cpus);
 	return 0;
 }
 
@@ -144,16 +146,15 @@ static int start_all(struct contender *all, unsigned int nr)
 
 int contenders_measure(struct contender *all, unsigned int nr)
 {
-	cpu_set_t before;
 	int ret;
 
-	if (sched_getaffinity(0, sizeof(before), &before))
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
 		return -errno;
-	ret = start_all(all, nr);
 	pin(false);
+	ret = start_all(all, nr);
 	if (!ret)
 		ret = rounds(all, nr);
-	sched_setaffinity(0, sizeof(before), &before);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
 	for (unsigned int i = 0; i < nr; i++) {
 		kill_peer(&all[i]);
 		if (all[i].own)

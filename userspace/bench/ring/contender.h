@@ -49,7 +49,7 @@ extern const struct contender_ops fuse_ops;	/* a file system by libfuse */
 
 /* Tell an error of a system; returns err. */
 int contender_fail(const struct contender *c, const char *what, int err);
-/* The process of the other side, on a CPU of its own if pinned; 0 in it. */
+/* The process of the other side, on a CPU of its own or, not pinned, on any; 0 in it. */
 pid_t contender_fork(struct contender *c, bool pinned);
 /* Start, measure in turns, count system calls, stop. 0 or -errno. */
 int contenders_measure(struct contender *all, unsigned int nr);

@@ -20,7 +20,8 @@
 struct direct {
 	struct scheme_ring *ring;
 	uint64_t	handle;			/* what OPEN answered */
-	uint64_t	addr[DEPTH_MAX];	/* of the buffers */
+	uint64_t	addr[DEPTH_MAX];	/* of the buffers, in the pool */
+	const void	*buf[DEPTH_MAX];	/* and here */
 	uint64_t	reading[DEPTH_MAX];	/* the number of the read into each */
 	unsigned int	spare[DEPTH_MAX];	/* buffers that nobody reads into */
 	unsigned int	nr_spare;
@@ -216,6 +217,7 @@ static int make_buffers(struct direct *d, const struct load *load)
 
 	for (unsigned int i = 0; !ret && i < load->qd; i++) {
 		ret = scheme_ring_alloc(d->ring, load->bs, &d->addr[i]);
+		d->buf[i] = ret ? NULL : scheme_ring_at(d->ring, d->addr[i], load->bs);
 		d->spare[d->nr_spare++] = i;
 	}
 	return ret;
@@ -268,12 +270,11 @@ static int take_answer(struct direct *d, const struct load *load,
 		       struct scheme_cqe *cqe)
 {
 	unsigned int i = (unsigned int)cqe->user_data;
-	const void *buf = scheme_ring_at(d->ring, d->addr[i], load->bs);
 	int ret = 0;
 
 	if (cqe->result != (int64_t)load->bs)
 		ret = cqe->result < 0 ? (int)cqe->result : -EIO;
-	else if (!blocks_ok(buf, d->reading[i], load->bs))
+	else if (!blocks_ok(d->buf[i], d->reading[i], load->bs))
 		ret = -EILSEQ;
 	d->spare[d->nr_spare++] = i;
 	scheme_ring_cqe_seen(d->ring, cqe);
@@ -289,8 +290,11 @@ static int take_answers(struct direct *d, const struct load *load)
 	do {
 		ret = scheme_ring_submit_and_wait(d->ring, &cqe, -1);
 	} while (ret == -EINTR);
-	for (; !ret; nr++) {
+	while (!ret) {
 		ret = take_answer(d, load, cqe);
+		nr++;
+		if (!ret && d->nr_spare == load->qd)	/* that was all */
+			return nr;
 		if (!ret)
 			ret = scheme_ring_peek_cqe(d->ring, &cqe);
 	}

@@ -20,7 +20,11 @@ const void *blocks_at(uint64_t offset, size_t len);
 uint64_t blocks_offset(uint64_t nr, size_t bs);
 /* A provider's answer; false: outside. */
 bool blocks_read(void *buf, uint64_t offset, size_t len);
-/* Is it what read nr must have? Looks at all of it: what has not been read was not carried. */
-bool blocks_ok(const void *buf, uint64_t nr, size_t bs);
+/*
+ * Is it what read nr must have, at buf, which is aligned to a word? One in `whole` is
+ * compared byte for byte, the others are added up: what the reader has not read was not
+ * carried.
+ */
+bool blocks_ok(const void *buf, uint64_t nr, size_t bs, unsigned int whole);
 
 #endif /* BENCH_BLOCKS_H */

@@ -16,6 +16,7 @@ struct load {
 	unsigned int	rounds;
 	size_t		bs;		/* bytes a read */
 	unsigned int	qd;		/* reads at a time, a power of two */
+	unsigned int	whole;		/* one read in so many is compared byte for byte */
 	bool		native;		/* without the module */
 };
 

@@ -274,7 +274,7 @@ static int take_answer(struct direct *d, const struct load *load,
 
 	if (cqe->result != (int64_t)load->bs)
 		ret = cqe->result < 0 ? (int)cqe->result : -EIO;
-	else if (!blocks_ok(d->buf[i], d->reading[i], load->bs))
+	else if (!blocks_ok(d->buf[i], d->reading[i], load->bs, load->whole))
 		ret = -EILSEQ;
 	d->spare[d->nr_spare++] = i;
 	scheme_ring_cqe_seen(d->ring, cqe);

@@ -61,7 +61,7 @@ static int read_one(struct fuse *f, unsigned int i, uint64_t nr)
 
 	if (got < 0)
 		return -errno;
-	return got == (ssize_t)bs && blocks_ok(buf_of(f, i), nr, bs) ? 0 : -EILSEQ;
+	return got == (ssize_t)bs && blocks_ok(buf_of(f, i), nr, bs, f->load->whole) ? 0 : -EILSEQ;
 }
 
 static int read_each(struct fuse *f, unsigned int count)
@@ -155,7 +155,7 @@ static int check(const struct fuse *f, const struct io_uring_cqe *cqe,
 	if (cqe->res < 0)
 		return cqe->res;
 	return cqe->res == (int)f->load->bs &&
-	       blocks_ok(buf_of(f, i), reading[i], f->load->bs) ? 0 : -EILSEQ;
+	       blocks_ok(buf_of(f, i), reading[i], f->load->bs, f->load->whole) ? 0 : -EILSEQ;
 }
 
 /* What has been answered is asked for anew, all that there is at once. */

@@ -111,7 +111,7 @@ static int answer(const struct contender *c, uint64_t nr)
 	unsigned int at = place_of(c, nr);
 
 	await(&s->places[at].answered, nr);
-	return blocks_ok(s->blocks + at * bs, nr, bs) ? 0 : -EILSEQ;
+	return blocks_ok(s->blocks + at * bs, nr, bs, c->load->whole) ? 0 : -EILSEQ;
 }
 
 /* As many as may be are asked for, always: each answer makes room for one. */

@@ -91,6 +91,7 @@ stage:
 	@rm -rf $(B)/stage
 	@mkdir -p $(B)/stage/usr/bin $(B)/stage/usr/lib $(B)/stage/usr/examples $(B)/stage/tests
 	@for f in $(B)/userspace/daemons/* $(B)/userspace/tools/* $(B)/userspace/bench/* \
+		$(B)/userspace/bench/peers/* \
 		$(B)/selftests/bin/*; do \
 		[ ! -f "$$f" ] || [ ! -x "$$f" ] || cp "$$f" $(B)/stage/usr/bin/; done
 	@for f in $(B)/userspace/examples/*; do \

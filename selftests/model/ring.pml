@@ -16,7 +16,7 @@
  * Steps with a name in the tree carry it as in the other models.
  * ring_init() userspace/lib/ring_setup.c lays the sides over the memory,
  * ring_await() userspace/lib/ring_link.c is the loop around the sleep,
- * ring_entries() and ring_space() userspace/lib/ring_link.c find the end.
+ * ring_entries() and ring_space() userspace/lib/ring_int.h find the end.
  *
  * Covers: MSGS entries through a submission ring of SQ places, and the answers to
  * some of them through a completion ring of CQ; both sides sleep when they have
@@ -34,7 +34,7 @@
  * RUNS: -DSQ=2 -DCQ=1
  * MUTATIONS: NO_SLEEP_FENCE NO_WAKE_FENCE NO_RECHECK NO_LATCH NO_SET NO_DOORBELL
  * MUTATIONS: NO_ROOM_DOORBELL NO_DEATH_BELL NO_DEATH_PAGE NO_DRAIN EARLY_TAIL
- * MUTATIONS: EARLY_HEAD SHUT_EARLY WAKER_CLEARS
+ * MUTATIONS: EARLY_HEAD SHUT_EARLY WAKER_CLEARS NO_SETTLE
  */
 #ifndef SQ
 #define SQ	2
@@ -115,7 +115,12 @@ inline doorbell(s)
 	}
 }
 
-/* ring_publish() userspace/lib/ring_link.c: an index has moved; fence, look, ring. */
+/*
+ * ring_publish() userspace/lib/ring_int.h: an index has moved; fence, look, ring. Or
+ * that comes later: ring_made_room() userspace/lib/ring_int.h may leave it to the next
+ * one, or to ring_settle() userspace/lib/ring_int.h before the sleep. In the code it
+ * does where there is much room; here whenever it likes.
+ */
 inline publish(me, what)
 {
 	atomic {
@@ -210,11 +215,23 @@ inline end_of(me)
 #endif
 }
 
+inline settle(me)
+{
+#ifndef NO_SETTLE
+	if
+	:: owes -> publish(me, owes)
+	:: else
+	fi;
+#endif
+	owes = 0
+}
+
 #define CAN_SEND	(sqtail < MSGS && SQ_ROOM > 0)
 
 proctype client()
 {
 	bool ring_it, wait, dead;
+	byte owes = 0;	/* a look that is to come */
 
 	do
 	:: atomic {
@@ -228,7 +245,10 @@ proctype client()
 			STORE(C, CQHEAD, cqhead)
 		}
 		MAY_DIE(C);
-		publish(C, ROOM)
+		if
+		:: publish(C, ROOM)
+		:: owes = ROOM
+		fi
 	:: CQ_FILLED == 0 ->
 		if
 		:: cqhead == ANSWERS -> break
@@ -251,7 +271,8 @@ proctype client()
 #endif
 			}
 			MAY_DIE(C);
-			publish(C, ENTRIES)
+			publish(C, ENTRIES + owes);
+			owes = 0
 		:: cqhead < ANSWERS && !dead && !CAN_SEND ->
 			if
 			:: mem[GONE + P] ->
@@ -264,6 +285,7 @@ proctype client()
 				break
 #endif
 			:: !mem[GONE + P] ->
+				settle(C);
 				sleep(C, (CQ_FILLED > 0 || CAN_SEND), (sqtail < MSGS -> ENTRIES + ROOM : ENTRIES))
 			fi
 		fi
@@ -276,6 +298,7 @@ dies:	end_of(C)
 proctype provider()
 {
 	bool ring_it, wait, dead;
+	byte owes = 0;	/* a look that is to come */
 
 	do
 	:: CAN_SERVE ->
@@ -296,7 +319,10 @@ proctype provider()
 		}
 		MAY_DIE(P);
 #ifndef NO_ROOM_DOORBELL
-		publish(P, ROOM);
+		if
+		:: publish(P, ROOM)
+		:: owes = ROOM
+		fi;
 #endif
 		/* scheme_ring_push() userspace/lib/ring_provider.c; a dead client hears nothing */
 		if
@@ -308,7 +334,8 @@ proctype provider()
 				STORE(P, CQTAIL, cqtail)
 			}
 			MAY_DIE(P);
-			publish(P, ENTRIES)
+			publish(P, ENTRIES + owes);
+			owes = 0
 		:: sqhead <= ONEWAY || CQ_ROOM == 0
 		fi
 	:: !CAN_SERVE ->
@@ -325,6 +352,7 @@ proctype provider()
 			break
 #endif
 		:: !dead && !mem[GONE + C] ->
+			settle(P);
 			if
 			:: SQ_FILLED == 0 -> sleep(P, (SQ_FILLED > 0), ENTRIES)
 			:: SQ_FILLED > 0 -> sleep(P, (CQ_ROOM > 0), ROOM)

@@ -20,8 +20,8 @@ struct ring {
 static void init(struct ring *r, uint32_t start)
 {
 	r->head = r->tail = start;
-	r->put = (struct ring_end){ &r->tail, &r->head, start, ENTRIES };
-	r->take = (struct ring_end){ &r->head, &r->tail, start, ENTRIES };
+	r->put = (struct ring_end){ &r->tail, &r->head, start, ENTRIES, 0 };
+	r->take = (struct ring_end){ &r->head, &r->tail, start, ENTRIES, 0 };
 }
 
 static void put(struct ring *r, uint32_t value)

@@ -8,7 +8,8 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod binutils liburing-dev libusb-1.0-0-dev libjson-c-dev libasound2-dev)
+build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod binutils liburing-dev libusb-1.0-0-dev libjson-c-dev
+	libasound2-dev libfuse3-dev)
 vm=(qemu-system-x86 busybox-static cpio xz-utils zstd mtools dosfstools debootstrap debian-archive-keyring)
 # the debug kernel: compiled here
 kernel=(flex bison bc lz4 patch libelf-dev perl)

@@ -81,9 +81,9 @@ void queue_attach(struct scheme_queue *q, void *mem)
 	q->poller = base + i->poller_off;
 	q->slots = base + i->slots_off;
 	q->sq = (struct ring_end){ &prov->sq_head, &client->sq_tail,
-				   ring_load(&prov->sq_head), i->sq_entries };
+				   ring_load(&prov->sq_head), i->sq_entries, 0 };
 	q->cq = (struct ring_end){ &prov->cq_tail, &client->cq_head,
-				   ring_load(&prov->cq_tail), i->cq_entries };
+				   ring_load(&prov->cq_tail), i->cq_entries, 0 };
 }
 
 void queue_uninit(struct scheme_queue *q)

@@ -18,6 +18,7 @@ struct ring_end {
 	const uint32_t	*peer;		/* shared: the index that we read */
 	uint32_t	at;		/* our own copy of *mine */
 	uint32_t	entries;	/* a power of two, at most 2^30 */
+	uint32_t	seen;		/* *peer as we last believed it */
 };
 
 static inline bool ring_size_ok(uint32_t entries)
@@ -44,6 +45,48 @@ static inline int ring_room(const struct ring_end *end)
 	uint32_t fill = end->at - ring_load(end->peer);
 
 	return fill > end->entries ? -EIO : (int)(end->entries - fill);
+}
+
+/*
+ * The same, but the other's index is read only when what it last was does not do, so
+ * that its line need not come over for each entry. It must not have gone back.
+ * ring_begin_put(), ring_begin_take(): nothing has been seen yet.
+ */
+static inline void ring_begin_put(struct ring_end *end)
+{
+	end->seen = end->at - end->entries;
+}
+
+static inline void ring_begin_take(struct ring_end *end)
+{
+	end->seen = end->at;
+}
+
+static inline int ring_filled_seen(struct ring_end *end)
+{
+	uint32_t now;
+
+	if (end->seen != end->at)
+		return (int)(end->seen - end->at);
+	now = ring_load(end->peer);
+	if (now - end->at > end->entries)
+		return -EIO;
+	end->seen = now;
+	return (int)(now - end->at);
+}
+
+/* At least want, if there is so much. */
+static inline int ring_room_seen(struct ring_end *end, uint32_t want)
+{
+	uint32_t now, room = end->entries - (end->at - end->seen);
+
+	if (room >= want)
+		return (int)room;
+	now = ring_load(end->peer);
+	if (now - end->seen > end->at - end->seen)
+		return -EIO;
+	end->seen = now;
+	return (int)(end->entries - (end->at - now));
 }
 
 /* Where the next entry lives that this end takes or puts. */

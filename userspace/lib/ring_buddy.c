@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In holds: a used block begins here; and it has been freed. Else counts. */
+#define BEGINS	(1U << 30)
 #define FREED	(1U << 31)
 
 struct ring_buddy {
@@ -23,7 +25,7 @@ struct ring_buddy {
 	 * blocks together are. Below a free or a used block all says free.
 	 */
 	uint8_t		*tree;
-	uint32_t	*holds;		/* by first leaf of a block: count, FREED */
+	uint32_t	*holds;		/* by first leaf of a block: count, BEGINS, FREED */
 };
 
 static uint8_t log2_up(uint64_t n)
@@ -134,6 +136,7 @@ int buddy_alloc(struct ring_buddy *b, uint64_t len, uint64_t *offset)
 	b->tree[node] = 0;
 	update(b, node, order);
 	*offset = (uint64_t)first_leaf(b, node, order) * RING_BLOCK;
+	b->holds[first_leaf(b, node, order)] = BEGINS;
 	return 0;
 }
 
@@ -156,6 +159,7 @@ static void release(struct ring_buddy *b, uint32_t node, uint8_t order)
 {
 	b->tree[node] = (uint8_t)(order + 1);
 	update(b, node, order);
+	b->holds[first_leaf(b, node, order)] = 0;
 }
 
 int buddy_free(struct ring_buddy *b, uint64_t offset)
@@ -168,7 +172,7 @@ int buddy_free(struct ring_buddy *b, uint64_t offset)
 	leaf = first_leaf(b, node, order);
 	if ((uint64_t)leaf * RING_BLOCK != offset || b->holds[leaf] & FREED)
 		return -EINVAL;
-	if (b->holds[leaf])
+	if (b->holds[leaf] != BEGINS)
 		b->holds[leaf] |= FREED;
 	else
 		release(b, node, order);
@@ -177,12 +181,17 @@ int buddy_free(struct ring_buddy *b, uint64_t offset)
 
 bool buddy_hold(struct ring_buddy *b, uint64_t offset, uint64_t *start)
 {
-	uint8_t order;
-	uint32_t leaf, node = find(b, offset, &order);
+	uint32_t leaf = (uint32_t)(offset / RING_BLOCK);
 
-	if (!node)
-		return false;
-	leaf = first_leaf(b, node, order);
+	/* nearly always it is the begin */
+	if (offset >= b->size || !(b->holds[leaf] & BEGINS)) {
+		uint8_t order;
+		uint32_t node = find(b, offset, &order);
+
+		if (!node)
+			return false;
+		leaf = first_leaf(b, node, order);
+	}
 	b->holds[leaf]++;
 	*start = (uint64_t)leaf * RING_BLOCK;
 	return true;
@@ -194,9 +203,8 @@ void buddy_drop(struct ring_buddy *b, uint64_t start)
 	uint8_t order;
 	uint32_t node;
 
-	if (--b->holds[leaf] != FREED)
+	if (--b->holds[leaf] != (BEGINS | FREED))
 		return;
-	b->holds[leaf] = 0;
 	node = find(b, start, &order);
 	release(b, node, order);
 }

@@ -14,18 +14,27 @@
 
 /* ---- submit ------------------------------------------------------------------ */
 
+static bool has_flight(const struct scheme_ring *r)
+{
+	const struct ring_flights *f = &r->flights;
+
+	return f->live + r->nr_staged < f->max && r->nr_staged < f->spare_holds;
+}
+
 /* Room that this end has used up with what is staged does not come back by itself. */
 struct scheme_sqe *scheme_ring_get_sqe(struct scheme_ring *r)
 {
-	const struct ring_flights *f = &r->flights;
 	struct scheme_sqe *sqe;
 	int room;
 
 	if (r->side != SCHEME_RING_CLIENT)
 		return NULL;
-	if (f->live + r->nr_staged >= f->max || r->nr_staged >= f->spare_holds)
-		return NULL;
-	room = ring_room(&r->put);
+	if (!has_flight(r)) {
+		flights_settle(r);
+		if (!has_flight(r))
+			return NULL;
+	}
+	room = ring_room_seen(&r->put, r->nr_staged + 1);
 	if (room < 0 || r->nr_staged >= (uint32_t)room)
 		return NULL;
 	sqe = &r->staged[r->nr_staged++];
@@ -45,36 +54,41 @@ static void take_off(struct scheme_ring *r, const struct scheme_sqe *sqe)
 	flights_add(&r->flights, sqe, hold);
 }
 
-static int submit(struct scheme_ring *r,
-		  void (*publish)(struct scheme_ring *r, uint32_t flag))
+/* late: who has to be woken is when we wait. */
+static int submit(struct scheme_ring *r, bool late)
 {
 	uint32_t nr = r->nr_staged;
 	int room;
 
 	if (r->side != SCHEME_RING_CLIENT)
 		return -EINVAL;
-	room = ring_space(r);
+	room = ring_space(r, nr);
 	if (room == -EAGAIN)
 		room = 0;
 	if (room < 0 || !nr)
 		return room < 0 ? room : 0;
-	if (nr > (uint32_t)room)	/* there was so much: it cannot become less */
-		return ring_break(r);
+	/* get_sqe has seen that there is room: it does not become less */
 	for (uint32_t i = 0; i < nr; i++) {
-		take_off(r, &r->staged[i]);
 		memcpy(&r->sqes[ring_slot(&r->put)], &r->staged[i],
 		       sizeof(r->staged[i]));
 		r->put.at++;
 	}
-	r->nr_staged = 0;
 	ring_store(&r->put);
-	publish(r, SCHEME_RING_NEED_WAKEUP);
+	if (late)
+		ring_publish_late(r, SCHEME_RING_NEED_WAKEUP);
+	else
+		ring_publish(r, SCHEME_RING_NEED_WAKEUP);
+	/* while the provider is at it */
+	flights_settle(r);
+	for (uint32_t i = 0; i < nr; i++)
+		take_off(r, &r->staged[i]);
+	r->nr_staged = 0;
 	return (int)nr;
 }
 
 int scheme_ring_submit(struct scheme_ring *r)
 {
-	return submit(r, ring_publish);
+	return submit(r, false);
 }
 
 /* ---- answers ----------------------------------------------------------------- */
@@ -95,8 +109,10 @@ static bool answer_ok(const struct scheme_cqe *cqe, const struct ring_group *g)
 /* Take the place of the oldest answer from the ring. */
 static void drop(struct scheme_ring *r)
 {
+	uint32_t filled = r->take.seen - r->take.at;
+
 	ring_advance(&r->take);
-	ring_publish(r, SCHEME_RING_NEED_ROOM);
+	ring_made_room(r, filled);
 }
 
 /* Copied out once, then checked. False: nobody asked for it. */
@@ -104,6 +120,7 @@ static bool accept(struct scheme_ring *r)
 {
 	struct scheme_cqe *cqe = &r->cqe;
 
+	flights_settle(r);
 	memcpy(cqe, &r->cqes[ring_slot(&r->take)], sizeof(*cqe));
 	r->cqe_group = flights_find(&r->flights, cqe->user_data);
 	if (!r->cqe_group)
@@ -159,7 +176,7 @@ int scheme_ring_peek_cqe(struct scheme_ring *r, struct scheme_cqe **cqe)
 int scheme_ring_submit_and_wait(struct scheme_ring *r, struct scheme_cqe **cqe,
 				int64_t timeout_ns)
 {
-	int ret = submit(r, ring_publish_late);
+	int ret = submit(r, true);
 
 	if (ret < 0 && ret != -ESHUTDOWN)
 		return ret;
@@ -174,14 +191,14 @@ void scheme_ring_cqe_seen(struct scheme_ring *r, struct scheme_cqe *cqe)
 	if (!(cqe->flags & SCHEME_CQE_F_MORE)) {
 		r->cqe_group->shots -= r->cqe_group->shots &&
 				       cqe->flags & SCHEME_CQE_F_LAST;
-		flights_end(r, r->cqe_group);
+		flights_end_later(r, r->cqe_group);
 	}
 	drop(r);
 }
 
 unsigned int scheme_ring_in_flight(const struct scheme_ring *r)
 {
-	return r->flights.live;
+	return r->flights.live - !!r->ended;
 }
 
 uint64_t scheme_ring_forged(const struct scheme_ring *r)

@@ -33,6 +33,7 @@ static bool post_file_locked(struct scheme_ring_server *s, uint32_t index,
 	f->posted = true;
 	f->next_posted = s->posted;
 	s->posted = index;
+	atomic_store(&s->has_posted, true);
 	return true;
 }
 
@@ -89,12 +90,7 @@ int scheme_post_ready(struct scheme *s, uint64_t handle, uint32_t events)
 
 bool events_posted(struct scheme_ring_server *s)
 {
-	bool posted;
-
-	pthread_mutex_lock(&s->lock);
-	posted = s->posted != NO_FILE;
-	pthread_mutex_unlock(&s->lock);
-	return posted;
+	return atomic_load_explicit(&s->has_posted, memory_order_acquire);
 }
 
 void events_forget_locked(struct scheme_ring_server *s, uint32_t index)
@@ -107,6 +103,7 @@ void events_forget_locked(struct scheme_ring_server *s, uint32_t index)
 		link = &s->files[*link].next_posted;
 	*link = s->files[index].next_posted;
 	s->files[index].posted = false;
+	atomic_store(&s->has_posted, s->posted != NO_FILE);
 }
 
 /* ---- answers ----------------------------------------------------------------------- */
@@ -161,6 +158,7 @@ static uint32_t take_posted(struct scheme_ring_server *s, uint32_t *edges)
 		struct ring_file *f = &s->files[index];
 
 		s->posted = f->next_posted;
+		atomic_store(&s->has_posted, s->posted != NO_FILE);
 		f->posted = false;
 		*edges = f->edges;
 		f->edges = 0;
@@ -193,7 +191,7 @@ void events_round(struct scheme_ring_server *s)
 	struct ring_req *r, *next;
 	uint32_t index, edges;
 
-	while ((index = take_posted(s, &edges)) != NO_FILE) {
+	while (events_posted(s) && (index = take_posted(s, &edges)) != NO_FILE) {
 		for (r = s->files[index].watches; r; r = next) {
 			next = r->next_watch;
 			tell(r, edges);

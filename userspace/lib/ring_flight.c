@@ -168,3 +168,9 @@ void flights_end(struct scheme_ring *r, struct ring_group *g)
 	drop_holds(r, g);
 	free_group(&r->flights, g);
 }
+
+void flights_end_later(struct scheme_ring *r, struct ring_group *g)
+{
+	flights_settle(r);
+	r->ended = g;
+}

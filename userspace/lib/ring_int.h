@@ -118,6 +118,12 @@ struct ring_group *flights_find(const struct ring_flights *f,
 				uint64_t user_data);
 /* One of the group has its last answer. Drops buffers when it was the last. */
 void flights_end(struct scheme_ring *r, struct ring_group *g);
+/*
+ * The last that was taken off the ring ends later: when the next has been submitted,
+ * or somebody looks.
+ */
+void flights_end_later(struct scheme_ring *r, struct ring_group *g);
+static inline void flights_settle(struct scheme_ring *r);
 
 /* ---- an end ---- */
 
@@ -137,6 +143,7 @@ struct scheme_ring {
 	const uint32_t		*peer_flags;
 	const uint32_t		*peer_wants;	/* what the kernel waits on its behalf for */
 	bool			owes_bell;	/* a wake-up that goes with the next wait */
+	bool			owes_look;	/* whether the other side waits for room */
 	struct scheme_sqe	*sqes;
 	struct scheme_cqe	*cqes;
 	uint64_t		spin_ns;
@@ -167,6 +174,7 @@ struct scheme_ring {
 	struct scheme_cqe	cqe;		/* a copy: the one that was peeked */
 	bool			peeked;
 	struct ring_group	*cqe_group;
+	struct ring_group	*ended;		/* one of it is answered; see flights_settle() */
 	uint64_t		forged;
 };
 
@@ -197,15 +205,99 @@ int module_ring_new(struct scheme_ring **out, const struct scheme_ring_config *c
 int module_add_region(struct scheme_ring *r, int fd, uint64_t offset, size_t size);
 int module_map_region(struct scheme_ring *r, struct ring_region *g);
 
-/* 0, or -EIO; finds out whether the other side is gone. */
-int ring_check(struct scheme_ring *r);
+/* The owner's page says something: 0, or -EIO. */
+int ring_learn_state(struct scheme_ring *r, uint32_t state);
 /* Never trusted again. Returns -EIO. */
 int ring_break(struct scheme_ring *r);
-/* Entries that wait, or that have room: more than 0, or an error. */
-int ring_entries(struct scheme_ring *r);
-int ring_space(struct scheme_ring *r);
+/* What ring_entries() and ring_space() say if there are none. */
+int ring_no_entries(struct scheme_ring *r, int fill);
+int ring_no_space(struct scheme_ring *r, int room);
+
+/* 0, or -EIO; finds out whether the other side is gone. */
+static inline int ring_check(struct scheme_ring *r)
+{
+	uint32_t state;
+
+	if (r->broken)
+		return -EIO;
+	state = ring_load(&r->kern->state);
+	return state ? ring_learn_state(r, state) : 0;
+}
+
+/*
+ * Entries that wait: more than 0, or an error. The end first, then the index: what the
+ * other side published before its end is in memory by the time that its end is seen.
+ */
+static inline int ring_entries(struct scheme_ring *r)
+{
+	int fill, ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	fill = ring_filled_seen(&r->take);
+	return fill > 0 ? fill : ring_no_entries(r, fill);
+}
+
+/* Entries that have room, want or more if there are so many; or an error. */
+static inline int ring_space(struct scheme_ring *r, uint32_t want)
+{
+	int room, ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	if (r->gone)
+		return -ESHUTDOWN;
+	room = ring_room_seen(&r->put, want);
+	return room > 0 ? room : ring_no_space(r, room);
+}
+
+/* The same, for ring_await(). */
+int ring_look_entries(struct scheme_ring *r);
+int ring_look_space(struct scheme_ring *r);
+
+/*
+ * The sleeper sets its flag and then looks at our index; we have moved the index
+ * and then look at the flag. With a full barrier on both sides one of us sees the
+ * other. For who polls the module's descriptor the kernel does so, in a word of
+ * its own.
+ */
+static inline bool ring_peer_waits(const struct scheme_ring *r, uint32_t flag)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	return (__atomic_load_n(r->peer_flags, __ATOMIC_RELAXED) |
+		__atomic_load_n(r->peer_wants, __ATOMIC_RELAXED)) & flag;
+}
+
 /* An index has moved: who sleeps for that, as flag says, is woken. */
-void ring_publish(struct scheme_ring *r, uint32_t flag);
+static inline void ring_publish(struct scheme_ring *r, uint32_t flag)
+{
+	if (r->owes_look) {
+		r->owes_look = false;
+		flag |= SCHEME_RING_NEED_ROOM;
+	}
+	if (ring_peer_waits(r, flag))
+		r->bell->doorbell(r);
+}
+
+/*
+ * Entries were taken, and that is published. Where many more wait, as far as we have
+ * seen, the other side may sleep for room and is woken. Else that look comes with the
+ * next one, but before we wait: the other side cannot be out of room unless there is
+ * half a ring for us to take, of which we learn then.
+ */
+static inline void ring_made_room(struct scheme_ring *r, uint32_t filled)
+{
+	r->owes_look = true;
+	if (filled > r->take.entries / 2)
+		ring_publish(r, 0);
+}
+
+static inline void ring_settle(struct scheme_ring *r)
+{
+	if (r->owes_look)
+		ring_publish(r, 0);
+}
+
 /* The same, but with the next wait, or by ring_pay(). */
 void ring_publish_late(struct scheme_ring *r, uint32_t flag);
 void ring_pay(struct scheme_ring *r);
@@ -223,6 +315,15 @@ int ring_await(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
 	       int64_t timeout_ns);
 /* Our side ends. */
 void ring_end_side(struct scheme_ring *r);
+
+static inline void flights_settle(struct scheme_ring *r)
+{
+	struct ring_group *g = r->ended;
+
+	r->ended = NULL;
+	if (g)
+		flights_end(r, g);
+}
 
 /* Client, pool: hold the buffer around addr; its begin, or NO_HOLD. */
 uint64_t pool_hold(struct scheme_ring *r, uint64_t addr);

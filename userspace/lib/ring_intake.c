@@ -205,13 +205,12 @@ static int check(const struct scheme_sqe *sqe)
 	}
 }
 
-void intake(struct scheme_ring_server *s, const struct scheme_sqe *sqe)
+void intake(struct scheme_ring_server *s)
 {
 	struct ring_req *r = s->free;
 
 	s->free = r->next;
 	s->pending++;
-	r->req.sqe = *sqe;
 	r->req.sqe.pid = s->config.pid;
 	r->req.sqe.uid = s->config.uid;
 	r->req.sqe.gid = s->config.gid;
@@ -222,18 +221,19 @@ void intake(struct scheme_ring_server *s, const struct scheme_sqe *sqe)
 	atomic_store_explicit(&r->req.state, REQ_PENDING, memory_order_release);
 	take_order(s, r);
 	add_waiting(s, r);
-	r->error = check(sqe);
+	r->error = check(&r->req.sqe);
 	if (!r->error)
 		r->error = take_files(r);
 	if (r->error)
 		return;
-	r->opening = makes_file(sqe->opcode);
+	r->opening = makes_file(r->req.sqe.opcode);
 	r->error = take_payload(r);
 }
 
 void intake_undo(struct ring_req *r)
 {
-	free(r->text);
+	if (r->text)
+		free(r->text);
 	r->text = NULL;
 	files_release(r->server, r->file);
 	files_release(r->server, r->file2);

@@ -11,13 +11,8 @@
 
 /* ---- state ------------------------------------------------------------------ */
 
-int ring_check(struct scheme_ring *r)
+int ring_learn_state(struct scheme_ring *r, uint32_t state)
 {
-	uint32_t state;
-
-	if (r->broken)
-		return -EIO;
-	state = ring_load(&r->kern->state);
 	if (state & SCHEME_RING_DEAD)
 		r->gone = true;
 	if (state & SCHEME_RING_BROKEN)
@@ -33,62 +28,36 @@ int ring_break(struct scheme_ring *r)
 	return -EIO;
 }
 
-/*
- * The end first, then the index: what the other side published before its end is
- * in memory by the time that its end is seen.
- */
-int ring_entries(struct scheme_ring *r)
+int ring_no_entries(struct scheme_ring *r, int fill)
 {
-	int fill, ret = ring_check(r);
-
-	if (ret)
-		return ret;
-	fill = ring_filled(&r->take);
 	if (fill < 0)
 		return ring_break(r);
-	if (!fill)
-		return r->gone ? -ESHUTDOWN : -EAGAIN;
-	return fill;
+	return r->gone ? -ESHUTDOWN : -EAGAIN;
 }
 
-int ring_space(struct scheme_ring *r)
+int ring_no_space(struct scheme_ring *r, int room)
 {
-	int room, ret = ring_check(r);
+	return room < 0 ? ring_break(r) : -EAGAIN;
+}
 
-	if (ret)
-		return ret;
-	if (r->gone)
-		return -ESHUTDOWN;
-	room = ring_room(&r->put);
-	if (room < 0)
-		return ring_break(r);
-	return room ? room : -EAGAIN;
+int ring_look_entries(struct scheme_ring *r)
+{
+	return ring_entries(r);
+}
+
+int ring_look_space(struct scheme_ring *r)
+{
+	return ring_space(r, 1);
 }
 
 /* ---- sleep and wake --------------------------------------------------------- */
 
-/*
- * The sleeper sets its flag and then looks at our index; we have moved the index
- * and then look at the flag. With a full barrier on both sides one of us sees the
- * other. For who polls the module's descriptor the kernel does so, in a word of
- * its own.
- */
-static bool peer_waits(const struct scheme_ring *r, uint32_t flag)
-{
-	atomic_thread_fence(memory_order_seq_cst);
-	return (__atomic_load_n(r->peer_flags, __ATOMIC_RELAXED) |
-		__atomic_load_n(r->peer_wants, __ATOMIC_RELAXED)) & flag;
-}
-
-void ring_publish(struct scheme_ring *r, uint32_t flag)
-{
-	if (peer_waits(r, flag))
-		r->bell->doorbell(r);
-}
-
 void ring_publish_late(struct scheme_ring *r, uint32_t flag)
 {
-	r->owes_bell |= peer_waits(r, flag);
+	if (r->owes_look)
+		flag |= SCHEME_RING_NEED_ROOM;
+	r->owes_look = false;
+	r->owes_bell |= ring_peer_waits(r, flag);
 }
 
 void ring_pay(struct scheme_ring *r)
@@ -137,31 +106,48 @@ int ring_sleep(struct scheme_ring *r, uint32_t wants, int64_t timeout_ns)
 	return ret;
 }
 
-/* Look until the time is over. The clock costs more than a look. */
+#define LOOKS	32
+
+static bool looks(const struct scheme_ring *r, uint32_t wants)
+{
+	for (int i = 0; i < LOOKS; i++) {
+		if (ready(r, wants))
+			return true;
+		relax();
+	}
+	return false;
+}
+
+/*
+ * Look until the time is over. The clock costs more than a look, where it is no
+ * good one even a system call: for what comes at once it is not read at all.
+ */
 static bool spin(const struct scheme_ring *r, uint32_t wants, uint64_t until)
 {
-	do {
-		for (int i = 0; i < 32; i++) {
-			if (ready(r, wants))
-				return true;
-			relax();
-		}
-	} while (now_ns() < until);
+	uint64_t now, end;
+
+	if (looks(r, wants))
+		return true;
+	now = now_ns();
+	end = now + r->spin_ns;
+	if (until && until < end)
+		end = until;
+	for (; now < end; now = now_ns())
+		if (looks(r, wants))
+			return true;
 	return false;
 }
 
 /* Spin, then sleep, until there is something to look at. until: 0 is for ever. */
 static int spin_or_sleep(struct scheme_ring *r, uint32_t wants, uint64_t until)
 {
-	uint64_t now = now_ns();
-	uint64_t left = until > now ? until - now : 0;
+	uint64_t now;
 
-	if (until && !left)
+	if (until && until <= now_ns())
 		return -ETIME;
 	if (r->spin_ns) {
 		ring_pay(r);
-		if (spin(r, wants, until && left < r->spin_ns ? until :
-			 now + r->spin_ns))
+		if (spin(r, wants, until))
 			return 0;
 	}
 	if (!until)
@@ -181,6 +167,8 @@ int ring_await(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
 	uint64_t until;
 	int wait = 0, ret = look(r);
 
+	if (ret == -EAGAIN)
+		ring_settle(r);
 	if (ret != -EAGAIN || !timeout_ns) {
 		ring_pay(r);
 		return ret;
@@ -202,7 +190,7 @@ void ring_end_side(struct scheme_ring *r)
 
 int scheme_ring_wait_room(struct scheme_ring *r, int64_t timeout_ns)
 {
-	int ret = ring_await(r, ring_space, SCHEME_RING_NEED_ROOM, timeout_ns);
+	int ret = ring_await(r, ring_look_space, SCHEME_RING_NEED_ROOM, timeout_ns);
 
 	return ret < 0 ? ret : 0;
 }
@@ -224,6 +212,7 @@ int scheme_ring_arm(struct scheme_ring *r, uint32_t events)
 		wants |= SCHEME_RING_NEED_WAKEUP;
 	if (events & EPOLLOUT)
 		wants |= SCHEME_RING_NEED_ROOM;
+	ring_settle(r);
 	/* before the look at what other threads may bring */
 	atomic_store(&r->polled, true);
 	if (r->bell->polls ? !ready(r, wants) : !declare(r, wants))

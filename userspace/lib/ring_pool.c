@@ -95,7 +95,7 @@ void pool_uninit(struct scheme_ring *r)
 	r->nr_regions = 0;
 }
 
-static const struct ring_region *region_of(const struct scheme_ring *r,
+static inline const struct ring_region *region_of(const struct scheme_ring *r,
 					   uint64_t addr)
 {
 	for (unsigned int i = 0; i < r->nr_regions; i++) {
@@ -124,6 +124,7 @@ int scheme_ring_alloc(struct scheme_ring *r, size_t len, uint64_t *addr)
 
 	if (r->side != SCHEME_RING_CLIENT || !len)
 		return -EINVAL;
+	flights_settle(r);
 	for (unsigned int i = 0; i < r->nr_regions; i++) {
 		if (buddy_alloc(r->regions[i].buddy, len, &offset))
 			continue;
@@ -139,6 +140,7 @@ int scheme_ring_free(struct scheme_ring *r, uint64_t addr)
 
 	if (r->side != SCHEME_RING_CLIENT || !g)
 		return -EINVAL;
+	flights_settle(r);
 	return buddy_free(g->buddy, addr - g->offset);
 }
 

@@ -39,7 +39,7 @@ int scheme_ring_wait_sqe(struct scheme_ring *r, int64_t timeout_ns)
 
 	if (r->side != SCHEME_RING_PROVIDER)
 		return -EINVAL;
-	ret = ring_await(r, ring_entries, SCHEME_RING_NEED_WAKEUP, timeout_ns);
+	ret = ring_await(r, ring_look_entries, SCHEME_RING_NEED_WAKEUP, timeout_ns);
 	return ret < 0 ? ret : 0;
 }
 
@@ -51,7 +51,7 @@ int scheme_ring_push(struct scheme_ring *r, const struct scheme_cqe *cqes,
 
 	if (r->side != SCHEME_RING_PROVIDER || !nr)
 		return -EINVAL;
-	room = ring_space(r);
+	room = ring_space(r, nr);
 	if (room < 0)
 		return room;
 	put = least(nr, (unsigned int)room);

@@ -4,8 +4,11 @@
  */
 #include "ring_serve.h"
 
+#include <string.h>
 
 #define BATCH		32U
+/* So many answers of a batch go at once: the client works on them meanwhile. */
+#define SOME		8U
 
 static struct ring_req *ring_req(struct scheme_req *req)
 {
@@ -16,11 +19,28 @@ _Static_assert(offsetof(struct ring_req, req) == 0, "one is the other's first");
 
 /* ---- answers, from any thread ------------------------------------------------- */
 
-/* The thread that serves is awake when it answers, and looks before it sleeps. */
+/* Nobody else writes our own number there: a plain look is enough. */
+static bool is_serving(struct scheme_ring_server *s)
+{
+	return atomic_load_explicit(&s->thread, memory_order_relaxed) ==
+	       (uintptr_t)pthread_self();
+}
+
+/* The thread of the last step is awake when it answers, and looks before it sleeps. */
 void server_wake(struct scheme_ring_server *s)
 {
-	if (atomic_load(&s->thread) != (uintptr_t)pthread_self())
+	if (atomic_load(&s->awake) != (uintptr_t)pthread_self())
 		s->ring->bell->self(s->ring);
+}
+
+static bool others_answered(struct scheme_ring_server *s)
+{
+	return atomic_load_explicit(&s->nr_answers, memory_order_acquire);
+}
+
+bool server_has_answers(struct scheme_ring_server *s)
+{
+	return s->nr_own || others_answered(s);
 }
 
 static void add_answer_locked(struct scheme_ring_server *s, struct ring_req *r,
@@ -31,13 +51,22 @@ static void add_answer_locked(struct scheme_ring_server *s, struct ring_req *r,
 	s->answers[place] = (struct ring_answer){ .req = r, .cqe = *cqe };
 }
 
-/* There is always room: each request has one last answer. */
+/*
+ * There is always room: each request has one last answer. What others answered
+ * before, as far as the provider can know, stays before it.
+ */
 int server_post(struct scheme_req *req, const struct scheme_cqe *cqe)
 {
-	struct scheme_ring_server *s = ring_req(req)->server;
+	struct ring_req *r = ring_req(req);
+	struct scheme_ring_server *s = r->server;
 
+	if (is_serving(s) && !others_answered(s) && !r->opening) {
+		s->own_reqs[s->nr_own] = r;
+		s->own_cqes[s->nr_own++] = *cqe;
+		return 0;
+	}
 	pthread_mutex_lock(&s->lock);
-	add_answer_locked(s, ring_req(req), cqe);
+	add_answer_locked(s, r, cqe);
 	pthread_mutex_unlock(&s->lock);
 	server_wake(s);
 	return 0;
@@ -72,16 +101,6 @@ int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra)
 	if (!ret)
 		server_wake(s);
 	return ret;
-}
-
-bool server_has_answers(struct scheme_ring_server *s)
-{
-	bool has;
-
-	pthread_mutex_lock(&s->lock);
-	has = s->nr_answers;
-	pthread_mutex_unlock(&s->lock);
-	return has;
 }
 
 /* ---- answers, to the ring ------------------------------------------------------ */
@@ -132,13 +151,16 @@ static void name_file_locked(struct scheme_ring_server *s, struct ring_req *r,
 	cqe->result = files_add_locked(s, &file);
 }
 
-/* The request is answered: it, and what it used, is free. */
-static void finish(struct scheme_ring_server *s, struct ring_req *r,
-		   struct scheme_cqe *cqe)
+static void seal(const struct ring_req *r, struct scheme_cqe *cqe)
 {
 	if (r->req.sqe.flags & SCHEME_SQE_MULTISHOT)
 		cqe->flags |= SCHEME_CQE_F_LAST;
-	leave_order(s, r, cqe->result);
+}
+
+/* The request is answered: it, and what it used, is free. */
+static void finish(struct scheme_ring_server *s, struct ring_req *r, int64_t result)
+{
+	leave_order(s, r, result);
 	intake_undo(r);
 	r->next = s->free;
 	s->free = r;
@@ -151,7 +173,7 @@ static unsigned int take_answers(struct scheme_ring_server *s,
 	unsigned int nr = 0;
 
 	pthread_mutex_lock(&s->lock);
-	while (nr < max && s->nr_answers) {
+	while (nr < max && others_answered(s)) {
 		struct ring_answer *a = &answers[nr++];
 
 		*a = s->answers[s->first_answer];
@@ -166,31 +188,82 @@ static unsigned int take_answers(struct scheme_ring_server *s,
 	return nr;
 }
 
-/* As many as there is room for. Without a client they go nowhere. */
-static unsigned int flush(struct scheme_ring_server *s)
+/*
+ * How many of so many answers can go to the ring. Without a client they go nowhere,
+ * all of them.
+ */
+static unsigned int room_for(struct scheme_ring_server *s, unsigned int nr)
+{
+	int room = s->drops ? -ESHUTDOWN : ring_space(s->ring, nr);
+
+	if (room == -EAGAIN)
+		return 0;
+	return room > 0 && (unsigned int)room < nr ? (unsigned int)room : nr;
+}
+
+static void push(struct scheme_ring_server *s, const struct scheme_cqe *cqes,
+		 unsigned int nr)
+{
+	if (!s->drops)
+		scheme_ring_push(s->ring, cqes, nr);
+}
+
+/*
+ * The client gets its answer before we tidy up. Callbacks that run then (close) may
+ * add answers.
+ */
+static unsigned int flush_own(struct scheme_ring_server *s)
+{
+	unsigned int nr = room_for(s, s->nr_own);
+
+	if (!nr)
+		return 0;
+	for (unsigned int i = 0; i < nr; i++)
+		seal(s->own_reqs[i], &s->own_cqes[i]);
+	push(s, s->own_cqes, nr);
+	for (unsigned int i = 0; i < nr; i++)
+		finish(s, s->own_reqs[i], s->own_cqes[i].result);
+	s->nr_own -= nr;
+	for (unsigned int i = 0; i < s->nr_own; i++) {
+		s->own_reqs[i] = s->own_reqs[nr + i];
+		s->own_cqes[i] = s->own_cqes[nr + i];
+	}
+	return nr;
+}
+
+static unsigned int flush_others(struct scheme_ring_server *s)
 {
 	struct ring_answer answers[BATCH];
 	struct scheme_cqe cqes[BATCH];
-	unsigned int nr, max, total = 0;
-	int room;
+	unsigned int nr = room_for(s, BATCH);
 
-	for (;;) {
-		room = s->drops ? -ESHUTDOWN : ring_space(s->ring);
-		if (room == -EAGAIN)
-			return total;
-		max = room > 0 && (unsigned int)room < BATCH ? (unsigned int)room : BATCH;
-		nr = take_answers(s, answers, max);
+	nr = nr ? take_answers(s, answers, nr) : 0;
+	if (!nr)
+		return 0;
+	for (unsigned int i = 0; i < nr; i++) {
+		if (answers[i].req)
+			seal(answers[i].req, &answers[i].cqe);
+		cqes[i] = answers[i].cqe;
+	}
+	push(s, cqes, nr);
+	for (unsigned int i = 0; i < nr; i++)
+		if (answers[i].req)
+			finish(s, answers[i].req, cqes[i].result);
+	return nr;
+}
+
+/* As many as there is room for: our own first, they are older. */
+static unsigned int flush(struct scheme_ring_server *s)
+{
+	unsigned int nr, total = 0;
+
+	while (server_has_answers(s)) {
+		nr = s->nr_own ? flush_own(s) : flush_others(s);
 		if (!nr)
-			return total;
-		for (unsigned int i = 0; i < nr; i++) {
-			cqes[i] = answers[i].cqe;
-			if (answers[i].req)
-				finish(s, answers[i].req, &cqes[i]);
-		}
-		if (room > 0)
-			scheme_ring_push(s->ring, cqes, nr);
+			break;
 		total += nr;
 	}
+	return total;
 }
 
 /* ---- start --------------------------------------------------------------------- */
@@ -218,20 +291,25 @@ static void start(struct ring_req *r)
 		req_run(&r->req);
 }
 
-static void start_all(struct scheme_ring_server *s)
+/* How many answers have gone out meanwhile. */
+static unsigned int start_all(struct scheme_ring_server *s)
 {
 	struct ring_req **link = &s->waiting, *r, *stays = NULL;
+	unsigned int flushed = 0;
 
 	while ((r = *link)) {
 		if (may_start(s, r)) {
 			*link = r->next;
 			start(r);
+			if (s->nr_own >= SOME)
+				flushed += flush_own(s);
 		} else {
 			stays = r;
 			link = &r->next;
 		}
 	}
 	s->waiting_last = stays;
+	return flushed;
 }
 
 void server_cancel(struct ring_req *r)
@@ -258,16 +336,18 @@ static bool is_full(const struct scheme_ring_server *s)
 	return s->pending == s->config.depth;
 }
 
-static void take_one(struct scheme_ring_server *s, const struct scheme_sqe *sqe)
+/* Copied once, to where it stays; nobody looks at the shared entry again. */
+static void take_one(struct scheme_ring_server *s, const struct scheme_sqe *entry)
 {
-	if (sqe->flags & SCHEME_SQE_ONEWAY) {
+	struct scheme_sqe *sqe = is_full(s) ? &s->held : &s->free->req.sqe;
+
+	memcpy(sqe, entry, sizeof(*sqe));
+	if (sqe->flags & SCHEME_SQE_ONEWAY)
 		intake_oneway(s, sqe);
-	} else if (is_full(s)) {
-		s->held = *sqe;
+	else if (sqe == &s->held)
 		s->holds = true;
-	} else {
-		intake(s, sqe);
-	}
+	else
+		intake(s);
 }
 
 static void take_held(struct scheme_ring_server *s)
@@ -275,31 +355,44 @@ static void take_held(struct scheme_ring_server *s)
 	if (!s->holds || is_full(s))
 		return;
 	s->holds = false;
-	intake(s, &s->held);
+	s->free->req.sqe = s->held;
+	intake(s);
 }
 
 /*
  * While answers wait for room nothing new is taken. When all requests are in use,
  * one entry at a time, so that a CANCEL is seen; one that is none waits here.
+ * more: there may be.
  */
-static int take_entries(struct scheme_ring_server *s)
+static int take_entries(struct scheme_ring_server *s, bool *more)
 {
-	struct scheme_sqe sqes[BATCH];
+	struct scheme_ring *ring = s->ring;
 	unsigned int room;
-	int nr = ring_check(s->ring);
+	int nr, want, filled;
 
-	if (nr)
-		return nr;
+	*more = false;
 	take_held(s);
-	if (s->holds || server_has_answers(s))
-		return s->ring->gone ? -ESHUTDOWN : 0;
+	if (s->holds || server_has_answers(s)) {
+		nr = ring_check(ring);
+		return nr ? nr : ring->gone ? -ESHUTDOWN : 0;
+	}
+	nr = ring_entries(ring);
+	if (nr < 0)
+		return nr == -EAGAIN ? 0 : nr;
 	room = s->config.depth - s->pending;
-	nr = scheme_ring_pop(s->ring, sqes, !room ? 1 : room < BATCH ? room : BATCH);
+	want = (int)(!room ? 1 : room < BATCH ? room : BATCH);
+	filled = nr;
+	*more = nr >= want;
+	nr = *more ? want : nr;
 	s->may_learn = true;
 	s->may_learn_fixed = true;
-	for (int i = 0; i < nr; i++)
-		take_one(s, &sqes[i]);
-	return nr == -EAGAIN ? 0 : nr;
+	for (int i = 0; i < nr; i++) {
+		take_one(s, &ring->sqes[ring_slot(&ring->take)]);
+		ring->take.at++;
+	}
+	ring_store(&ring->take);
+	ring_made_room(ring, (uint32_t)filled);
+	return nr;
 }
 
 static void cancel_all(struct scheme_ring_server *s)
@@ -311,10 +404,14 @@ static void cancel_all(struct scheme_ring_server *s)
 /* Start what may, until nothing more comes of it. */
 static void run_all(struct scheme_ring_server *s)
 {
+	unsigned int flushed;
+
 	do {
-		start_all(s);
-		events_round(s);
-	} while (flush(s) && (s->waiting || s->edges_wait));
+		flushed = start_all(s);
+		if (s->edges_wait || events_posted(s))
+			events_round(s);
+		flushed += flush(s);
+	} while (flushed && (s->waiting || s->edges_wait));
 }
 
 static void end(struct scheme_ring_server *s)
@@ -324,19 +421,35 @@ static void end(struct scheme_ring_server *s)
 	files_close_all(s);
 }
 
+/*
+ * Who answers first puts the answer down, then looks who is awake; a thread that
+ * takes over says so before it looks for answers.
+ */
+static void set_thread(struct scheme_ring_server *s, uintptr_t self)
+{
+	atomic_store_explicit(&s->thread, self, memory_order_relaxed);
+	if (atomic_load_explicit(&s->awake, memory_order_relaxed) != self)
+		atomic_store(&s->awake, self);
+}
+
 static int serve_round(struct scheme_ring_server *s)
 {
 	int nr, total = 0;
+	bool more;
 
-	atomic_store(&s->thread, (uintptr_t)pthread_self());
+	set_thread(s, (uintptr_t)pthread_self());
 	flush(s);
 	do {
-		nr = take_entries(s);
-		run_all(s);
+		nr = take_entries(s, &more);
+		if (s->waiting || s->edges_wait || server_has_answers(s) ||
+		    events_posted(s))
+			run_all(s);
 		total += nr > 0 ? nr : 0;
-	} while (nr > 0 && (unsigned int)total < s->config.depth);
+	} while (more && (unsigned int)total < s->config.depth);
 	if (nr < 0)
 		end(s);
+	ring_settle(s->ring);
+	atomic_store_explicit(&s->thread, 0, memory_order_relaxed);
 	return total ? total : nr;	/* an error comes again */
 }
 
@@ -348,7 +461,7 @@ int server_look(struct scheme_ring_server *s)
 	if (events_posted(s))
 		return 1;
 	if (server_has_answers(s)) {
-		ret = ring_space(r);
+		ret = ring_space(r, 1);
 		return ret > 0 ? 1 : ret;
 	}
 	if (!s->holds)

@@ -15,7 +15,8 @@
  * Threads. All is the serving thread's, but for the list of answers, what files are
  * ready for, and the states of requests: any thread may answer, and post events.
  * Who may look a file up by its number holds the lock; the serving thread changes
- * what others look at with it only. scheme.servers_lock, then scheme_ring_server.lock.
+ * what others look at with it only. What it answers in a step, and its look for what
+ * others have brought, take no lock. scheme.servers_lock, then scheme_ring_server.lock.
  */
 #ifndef LIBSCHEME_RING_SERVE_H
 #define LIBSCHEME_RING_SERVE_H
@@ -79,7 +80,8 @@ struct scheme_ring_server {
 	struct scheme		*scheme;	/* constant */
 	struct scheme_ring	*ring;		/* constant */
 	struct scheme_ring_server_config config; /* constant */
-	_Atomic uintptr_t	thread;		/* pthread_self() of the last step, 0 when armed */
+	_Atomic uintptr_t	thread;		/* pthread_self() in a step, else 0 */
+	_Atomic uintptr_t	awake;		/* that of the last step, 0 when armed */
 
 	struct ring_req		*reqs;		/* config.depth of them */
 	struct ring_req		*free;
@@ -92,6 +94,8 @@ struct scheme_ring_server {
 	struct scheme_sqe	held;		/* taken while all requests are in use */
 	bool			holds;
 	bool			drops;		/* answers go nowhere */
+	_Atomic bool		has_posted;	/* written with lock: `posted` is a file */
+	uint32_t		nr_own;		/* answers, see below */
 
 	/* config.files of them, then nr_fixed for those that the client registers */
 	struct ring_file	*files;
@@ -107,12 +111,20 @@ struct scheme_ring_server {
 
 	struct scheme_ring_server *next;	/* scheme->servers_lock */
 
+	/*
+	 * Last answers that the serving thread gave while there were no others: they
+	 * are older than those. Two arrays, so that one can go to the ring as it is.
+	 */
+	struct ring_req		**own_reqs;	/* config.depth places */
+	struct scheme_cqe	*own_cqes;
+
 	pthread_mutex_t		lock;
 	uint32_t		*chains;	/* lock; files by number */
 	uint32_t		chain_mask;	/* constant */
 	uint32_t		posted;		/* lock; first file that has edges */
 	struct ring_answer	*answers;	/* lock; 2 * depth places */
-	uint32_t		first_answer, nr_answers; /* lock */
+	uint32_t		first_answer;	/* lock */
+	_Atomic uint32_t	nr_answers;	/* written with lock */
 	uint32_t		nr_more;	/* lock; of them, at most depth */
 };
 
@@ -159,10 +171,10 @@ void events_forget_locked(struct scheme_ring_server *s, uint32_t index);
 /* ---- requests ---- */
 
 /*
- * Make a free request of an entry: its place in order, files and payload. What
- * cannot be has an error to be answered.
+ * Make a request of the first free one, in which there is a copy of the entry: its
+ * place in order, files and payload. What cannot be has an error to be answered.
  */
-void intake(struct scheme_ring_server *s, const struct scheme_sqe *sqe);
+void intake(struct scheme_ring_server *s);
 /* All that an intake took, but its place in order. */
 void intake_undo(struct ring_req *r);
 /* An entry that nobody answers. */
@@ -173,6 +185,7 @@ void server_cancel(struct ring_req *r);
 int server_post(struct scheme_req *req, const struct scheme_cqe *cqe);
 /* Its thread looks for what has come, unless that is us. */
 void server_wake(struct scheme_ring_server *s);
+/* Answers that are not on the ring? */
 bool server_has_answers(struct scheme_ring_server *s);
 /* What a step would have to do: 1, an error, or -EAGAIN; makes no system call. */
 int server_look(struct scheme_ring_server *s);

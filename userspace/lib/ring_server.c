@@ -104,7 +104,7 @@ int scheme_ring_server_arm(struct scheme_ring_server *s)
 
 	reset_self(s);
 	/* whoever answers from now on wakes it */
-	atomic_store(&s->thread, 0);
+	atomic_store(&s->awake, 0);
 	/* before the look: what comes after it must find us polling */
 	atomic_store(&s->ring->polled, true);
 	if (server_look(s) == -EAGAIN) {
@@ -144,6 +144,8 @@ static void free_server(struct scheme_ring_server *s)
 	free(s->files);
 	free(s->chains);
 	free(s->answers);
+	free(s->own_reqs);
+	free(s->own_cqes);
 	free(s);
 }
 
@@ -174,7 +176,10 @@ new_server(const struct scheme_ring_server_config *c, uint32_t nr_fixed)
 	s->files = calloc(c->files + nr_fixed, sizeof(*s->files));
 	s->chains = malloc(chains * sizeof(*s->chains));
 	s->answers = calloc(2 * (size_t)c->depth, sizeof(*s->answers));
-	if (s->reqs && s->files && s->chains && s->answers) {
+	s->own_reqs = calloc(c->depth, sizeof(*s->own_reqs));
+	s->own_cqes = calloc(c->depth, sizeof(*s->own_cqes));
+	if (s->reqs && s->files && s->chains && s->answers && s->own_reqs &&
+	    s->own_cqes) {
 		memset(s->chains, 0xff, chains * sizeof(*s->chains));
 		return s;
 	}

@@ -73,9 +73,9 @@ static void lay_client(struct scheme_ring *r, struct scheme_ring_client *mine,
 		       const struct scheme_ring_config *c)
 {
 	r->put = (struct ring_end){ &mine->sq_tail, &peer->sq_head,
-				    ring_load(&mine->sq_tail), c->sq_entries };
+				    ring_load(&mine->sq_tail), c->sq_entries, 0 };
 	r->take = (struct ring_end){ &mine->cq_head, &peer->cq_tail,
-				     ring_load(&mine->cq_head), c->cq_entries };
+				     ring_load(&mine->cq_head), c->cq_entries, 0 };
 	r->flags = &mine->flags;
 	r->peer_flags = &peer->flags;
 }
@@ -86,9 +86,9 @@ static void lay_provider(struct scheme_ring *r,
 			 const struct scheme_ring_config *c)
 {
 	r->put = (struct ring_end){ &mine->cq_tail, &peer->cq_head,
-				    ring_load(&mine->cq_tail), c->cq_entries };
+				    ring_load(&mine->cq_tail), c->cq_entries, 0 };
 	r->take = (struct ring_end){ &mine->sq_head, &peer->sq_tail,
-				     ring_load(&mine->sq_head), c->sq_entries };
+				     ring_load(&mine->sq_head), c->sq_entries, 0 };
 	r->flags = &mine->flags;
 	r->peer_flags = &peer->flags;
 }
@@ -125,12 +125,13 @@ int ring_init(struct scheme_ring *r, enum scheme_ring_side side,
 	r->sqes = (void *)(base + l->sq);
 	r->cqes = (void *)(base + l->cq);
 	r->spin_ns = (uint64_t)c->spin_us * 1000;
-	if (side == SCHEME_RING_PROVIDER) {
+	if (side == SCHEME_RING_PROVIDER)
 		lay_provider(r, prov, client, c);
-		return 0;
-	}
-	lay_client(r, client, prov, c);
-	return init_client(r, c);
+	else
+		lay_client(r, client, prov, c);
+	ring_begin_put(&r->put);
+	ring_begin_take(&r->take);
+	return side == SCHEME_RING_CLIENT ? init_client(r, c) : 0;
 }
 
 void ring_uninit(struct scheme_ring *r)

@@ -7,8 +7,9 @@
  *	fuse			a file system by libfuse, direct_io, one thread
  *
  * All carry the same bytes from a process on one CPU to one on another; only FUSE's other
- * side runs where it likes. The systems take turns, round by round, so that whatever the machine does meanwhile hits all of them; a round is short,
- * so that in most of them nobody is interrupted. Medians are printed as
+ * side runs where it likes. The systems take turns, round by round, so that whatever the
+ * machine does meanwhile hits all of them; a round is short, so that in most of them
+ * nobody is interrupted. Medians are printed as
  *
  *	case,system,bs,qd,ops_per_s,ns_per_op,syscalls_per_op
  *

@@ -37,6 +37,7 @@ FIXTURE(failnth) {
 	int memory;
 	int dma_buf;
 	/* of one call */
+	unsigned int before;		/* descriptors */
 	int fd;
 	struct ring_side side;
 	struct scheme_sqe sqe;
@@ -199,8 +200,10 @@ static const struct failing maps = {
 
 static int prepare_attach(env_t *env)
 {
-	int ret = prepare_new(env);
+	int ret;
 
+	env->before = descriptors();
+	ret = prepare_new(env);
 	return ret ?: ring_side_map(&env->side, env->fd);
 }
 
@@ -209,12 +212,14 @@ static long call_attach(env_t *env)
 	return ring_attach(env->file, env->fd, 0);
 }
 
-/* One that has not asked the provider may try again. */
+/* One that has not asked the provider may try again. The provider's end is ours, too. */
 static int tidy_attach(env_t *env, long result)
 {
 	uint32_t state = ring_state(env->fd);
 
 	ring_side_end(&env->side);
+	if (!wait_until(descriptors() == env->before))
+		return -EBUSY;
 	if (!result)
 		return state == SCHEME_RING_ATTACHED ? 0 : -EBADMSG;
 	return state == SCHEME_RING_MAPPED ? 0 : -EBADMSG;

@@ -237,6 +237,7 @@ static void U7_each_side_can_write_its_own_parts_only(void **state)
 static void U14_a_doorbell_rings_for_who_polls_as_for_who_sleeps(void **state)
 {
 	struct scheme_ring_kernel *kern = fake_kern();
+	struct scheme_cqe *cqe;
 
 	(void)state;
 	fake.enters = 0;
@@ -255,6 +256,8 @@ static void U14_a_doorbell_rings_for_who_polls_as_for_who_sleeps(void **state)
 	step(1);
 	assert_int_equal(fake.enters, 1);
 	expect(1);
+	/* once there is no more to take, it looks who wants the room */
+	assert_int_equal(scheme_ring_peek_cqe(client, &cqe), -EAGAIN);
 	assert_int_equal(fake.enters, 2);
 	kern->wants[SCHEME_RING_SIDE_PROVIDER] = 0;
 	kern->wants[SCHEME_RING_SIDE_CLIENT] = SCHEME_RING_NEED_WAKEUP;

@@ -250,6 +250,7 @@ static void U14_a_doorbell_rings_for_who_polls_as_for_who_sleeps(void **state)
 	step(1);
 	assert_int_equal(fake.notifies, 1);
 	expect(1);				/* that is room, which nobody wants */
+	assert_int_equal(scheme_ring_peek_cqe(client, &cqe), -EAGAIN);
 	assert_int_equal(fake.enters, 1);
 	kern->wants[SCHEME_RING_SIDE_PROVIDER] = SCHEME_RING_NEED_ROOM;
 	get_read(SCHEME_ROOT, 0);

@@ -30,7 +30,7 @@
 #define SCHEME_FD	7777	/* of the scheme, for RING_CREATE and RING_ATTACH */
 #define PAGE		4096U
 
-struct fake_file {
+struct mod_file {
 	uint64_t	number;
 	uint32_t	flags, events;
 };
@@ -46,14 +46,14 @@ static struct {
 	unsigned int		nr_regions;
 	struct scheme_ring_region region[SCHEME_RING_REGIONS_MAX];
 	unsigned int		nr_files;
-	struct fake_file	file[SCHEME_RING_FILES_MAX];
+	struct mod_file	file[SCHEME_RING_FILES_MAX];
 	/* what was asked */
 	uint64_t		word;
 	unsigned int		enters, infos, asks, notifies;
 	unsigned int		both;		/* NOTIFY and WAIT in one ENTER */
 	int			attach_error;
 	void			(*change_info)(struct scheme_ring_info *info);
-} fake = {
+} mod = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.bell = PTHREAD_COND_INITIALIZER,
 	.end = { -1, -1 },
@@ -64,12 +64,12 @@ int __wrap_close(int fd);
 int __real_close(int fd);
 int __real_ioctl(int fd, unsigned long cmd, ...);
 
-static struct scheme_ring_kernel *fake_kern(void)
+static struct scheme_ring_kernel *mod_kern(void)
 {
-	return (void *)(fake.mem + fake.info.kernel_off);
+	return (void *)(mod.mem + mod.info.kernel_off);
 }
 
-static void fake_layout(struct scheme_ring_info *i)
+static void mod_layout(struct scheme_ring_info *i)
 {
 	i->sq_entries = i->sq_entries ? i->sq_entries : 256;
 	i->cq_entries = i->cq_entries ? i->cq_entries : 2 * i->sq_entries;
@@ -82,39 +82,39 @@ static void fake_layout(struct scheme_ring_info *i)
 	i->size = i->client_off + PAGE;
 }
 
-static int fake_create(struct scheme_ring_info *info)
+static int mod_create(struct scheme_ring_info *info)
 {
 	int fd = memfd_create("ring", MFD_CLOEXEC);
 
 	assert_true(fd >= 0);
-	fake_layout(info);
+	mod_layout(info);
 	assert_int_equal(ftruncate(fd, (off_t)(SCHEME_RING_POOL + (1ULL << 32))), 0);
-	fake.mem = mmap(NULL, info->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_ptr_not_equal(fake.mem, MAP_FAILED);
-	fake.info = *info;
-	fake.end[SCHEME_RING_SIDE_CLIENT] = fd;
-	fake.end[SCHEME_RING_SIDE_PROVIDER] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	fake.nr_regions = fake.nr_files = 0;
-	fake.rung[0] = fake.rung[1] = false;
-	if (fake.change_info)
-		fake.change_info(info);
+	mod.mem = mmap(NULL, info->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(mod.mem, MAP_FAILED);
+	mod.info = *info;
+	mod.end[SCHEME_RING_SIDE_CLIENT] = fd;
+	mod.end[SCHEME_RING_SIDE_PROVIDER] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	mod.nr_regions = mod.nr_files = 0;
+	mod.rung[0] = mod.rung[1] = false;
+	if (mod.change_info)
+		mod.change_info(info);
 	return fd;
 }
 
-static void fake_ring_locked(unsigned int side)
+static void mod_ring_locked(unsigned int side)
 {
-	fake.rung[side] = true;
-	pthread_cond_broadcast(&fake.bell);
+	mod.rung[side] = true;
+	pthread_cond_broadcast(&mod.bell);
 }
 
-static void fake_state_locked(uint32_t state)
+static void mod_state_locked(uint32_t state)
 {
-	__atomic_fetch_or(&fake_kern()->state, state, __ATOMIC_SEQ_CST);
-	fake_ring_locked(0);
-	fake_ring_locked(1);
+	__atomic_fetch_or(&mod_kern()->state, state, __ATOMIC_SEQ_CST);
+	mod_ring_locked(0);
+	mod_ring_locked(1);
 }
 
-static int fake_wait_locked(unsigned int side, int64_t timeout_ns)
+static int mod_wait_locked(unsigned int side, int64_t timeout_ns)
 {
 	struct timespec until;
 	int ret = 0;
@@ -123,95 +123,95 @@ static int fake_wait_locked(unsigned int side, int64_t timeout_ns)
 	until.tv_nsec += timeout_ns % 1000000000;
 	until.tv_sec += timeout_ns / 1000000000 + until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	while (!fake.rung[side] && !fake_kern()->state && !ret) {
+	while (!mod.rung[side] && !mod_kern()->state && !ret) {
 		if (timeout_ns < 0)
-			pthread_cond_wait(&fake.bell, &fake.lock);
+			pthread_cond_wait(&mod.bell, &mod.lock);
 		else
-			ret = pthread_cond_timedwait(&fake.bell, &fake.lock, &until);
+			ret = pthread_cond_timedwait(&mod.bell, &mod.lock, &until);
 	}
-	ret = fake.rung[side] || fake_kern()->state ? 0 : -ETIME;
-	fake.rung[side] = false;
+	ret = mod.rung[side] || mod_kern()->state ? 0 : -ETIME;
+	mod.rung[side] = false;
 	return ret;
 }
 
-static int fake_enter(unsigned int side, const struct scheme_ring_enter *e)
+static int mod_enter(unsigned int side, const struct scheme_ring_enter *e)
 {
 	int ret = 0;
 
-	fake.enters++;
-	fake.both += e->flags == (SCHEME_RING_NOTIFY | SCHEME_RING_WAIT);
-	fake.notifies += !!(e->flags & SCHEME_RING_NOTIFY);
+	mod.enters++;
+	mod.both += e->flags == (SCHEME_RING_NOTIFY | SCHEME_RING_WAIT);
+	mod.notifies += !!(e->flags & SCHEME_RING_NOTIFY);
 	if (e->flags & SCHEME_RING_BREAK)
-		fake_state_locked(SCHEME_RING_BROKEN);
+		mod_state_locked(SCHEME_RING_BROKEN);
 	if (e->flags & SCHEME_RING_NOTIFY)
-		fake_ring_locked(!side);
+		mod_ring_locked(!side);
 	if (e->flags & SCHEME_RING_NOTIFY_SELF)
-		fake_ring_locked(side);
+		mod_ring_locked(side);
 	if (e->flags & SCHEME_RING_WAIT)
-		ret = fake_wait_locked(side, e->timeout_ns);
-	return fake_kern()->state & SCHEME_RING_DEAD ? -ESHUTDOWN : ret;
+		ret = mod_wait_locked(side, e->timeout_ns);
+	return mod_kern()->state & SCHEME_RING_DEAD ? -ESHUTDOWN : ret;
 }
 
-static int fake_region(struct scheme_ring_region *r)
+static int mod_region(struct scheme_ring_region *r)
 {
-	if (r->index >= fake.nr_regions)
+	if (r->index >= mod.nr_regions)
 		return -ENOENT;
-	r->offset = fake.region[r->index].offset;
-	r->size = fake.region[r->index].size;
+	r->offset = mod.region[r->index].offset;
+	r->size = mod.region[r->index].size;
 	return 0;
 }
 
-static int fake_file(struct scheme_ring_file *f)
+static int mod_file(struct scheme_ring_file *f)
 {
-	fake.asks++;
-	if (f->index >= fake.nr_files)
+	mod.asks++;
+	if (f->index >= mod.nr_files)
 		return -ENOENT;
-	f->handle = fake.file[f->index].number;
-	f->flags = fake.file[f->index].flags;
-	f->events = fake.file[f->index].events;
+	f->handle = mod.file[f->index].number;
+	f->flags = mod.file[f->index].flags;
+	f->events = mod.file[f->index].events;
 	return 0;
 }
 
-static int fake_end_ioctl(unsigned int side, unsigned long cmd, void *arg)
+static int mod_end_ioctl(unsigned int side, unsigned long cmd, void *arg)
 {
 	struct scheme_ring_info *info = arg;
 
 	switch (cmd) {
 	case SCHEME_IOC_RING_INFO:
-		fake.infos++;
-		*info = fake.info;
+		mod.infos++;
+		*info = mod.info;
 		info->side = side;
-		info->nr_regions = fake.nr_regions;
+		info->nr_regions = mod.nr_regions;
 		return 0;
 	case SCHEME_IOC_RING_ENTER:
-		return fake_enter(side, arg);
+		return mod_enter(side, arg);
 	case SCHEME_IOC_RING_REGION_ADD:
 		if (side == SCHEME_RING_SIDE_PROVIDER)
 			return -EACCES;
-		fake.region[fake.nr_regions++] = *(struct scheme_ring_region *)arg;
+		mod.region[mod.nr_regions++] = *(struct scheme_ring_region *)arg;
 		return 0;
 	case SCHEME_IOC_RING_REGION:
-		return fake_region(arg);
+		return mod_region(arg);
 	case SCHEME_IOC_RING_FILE_ADD:
-		return (int)fake.nr_files++;
+		return (int)mod.nr_files++;
 	case SCHEME_IOC_RING_FILE:
-		return fake_file(arg);
+		return mod_file(arg);
 	default:
 		return -ENOTTY;
 	}
 }
 
-static int fake_dispatch(int fd, unsigned long cmd, void *arg)
+static int mod_dispatch(int fd, unsigned long cmd, void *arg)
 {
 	if (fd == SCHEME_FD && cmd == SCHEME_IOC_RING_CREATE)
-		return fake_create(arg);
+		return mod_create(arg);
 	if (fd == SCHEME_FD && cmd == SCHEME_IOC_RING_ATTACH) {
-		fake.word = ((struct scheme_ring_attach *)arg)->word;
-		return fake.attach_error;
+		mod.word = ((struct scheme_ring_attach *)arg)->word;
+		return mod.attach_error;
 	}
 	for (unsigned int side = 0; side < 2; side++)
-		if (fd >= 0 && fd == fake.end[side])
-			return fake_end_ioctl(side, cmd, arg);
+		if (fd >= 0 && fd == mod.end[side])
+			return mod_end_ioctl(side, cmd, arg);
 	return -ENOTTY;
 }
 
@@ -224,9 +224,9 @@ int __wrap_ioctl(int fd, unsigned long cmd, ...)
 	va_start(ap, cmd);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	pthread_mutex_lock(&fake.lock);
-	ret = fake_dispatch(fd, cmd, arg);
-	pthread_mutex_unlock(&fake.lock);
+	pthread_mutex_lock(&mod.lock);
+	ret = mod_dispatch(fd, cmd, arg);
+	pthread_mutex_unlock(&mod.lock);
 	if (ret >= 0)
 		return ret;
 	errno = -ret;
@@ -236,27 +236,27 @@ int __wrap_ioctl(int fd, unsigned long cmd, ...)
 /* An end that is closed ends the ring. */
 int __wrap_close(int fd)
 {
-	pthread_mutex_lock(&fake.lock);
+	pthread_mutex_lock(&mod.lock);
 	for (unsigned int side = 0; side < 2; side++) {
-		if (fd < 0 || fd != fake.end[side])
+		if (fd < 0 || fd != mod.end[side])
 			continue;
-		fake.end[side] = -1;
-		fake_state_locked(SCHEME_RING_DEAD);
+		mod.end[side] = -1;
+		mod_state_locked(SCHEME_RING_DEAD);
 	}
-	pthread_mutex_unlock(&fake.lock);
+	pthread_mutex_unlock(&mod.lock);
 	return __real_close(fd);
 }
 
 /* After both ends are closed. */
-static void fake_forget(void)
+static void mod_forget(void)
 {
-	if (fake.end[SCHEME_RING_SIDE_PROVIDER] >= 0)
-		__wrap_close(fake.end[SCHEME_RING_SIDE_PROVIDER]);
-	assert_int_equal(fake.end[SCHEME_RING_SIDE_CLIENT], -1);
-	munmap(fake.mem, fake.info.size);
-	fake.change_info = NULL;
-	fake.attach_error = 0;
-	fake.enters = fake.infos = fake.asks = fake.notifies = fake.both = 0;
+	if (mod.end[SCHEME_RING_SIDE_PROVIDER] >= 0)
+		__wrap_close(mod.end[SCHEME_RING_SIDE_PROVIDER]);
+	assert_int_equal(mod.end[SCHEME_RING_SIDE_CLIENT], -1);
+	munmap(mod.mem, mod.info.size);
+	mod.change_info = NULL;
+	mod.attach_error = 0;
+	mod.enters = mod.infos = mod.asks = mod.notifies = mod.both = 0;
 }
 
 #endif /* UNIT_FAKE_MODULE_H */

@@ -57,7 +57,7 @@ static int fetch(struct scheme_queue *q, unsigned long cmd, void *arg)
 {
 	(void)q, (void)arg;
 	assert_int_equal(cmd, SCHEME_IOC_FETCH);
-	return fake.end[SCHEME_RING_SIDE_PROVIDER];
+	return mod.end[SCHEME_RING_SIDE_PROVIDER];
 }
 
 static int accept_as(struct scheme_ring **r, uint32_t mode)
@@ -110,7 +110,7 @@ static int teardown(void **state)
 	server = NULL;
 	provider = client = NULL;
 	scheme = NULL;
-	fake_forget();
+	mod_forget();
 	return 0;
 }
 
@@ -150,22 +150,22 @@ static void expect(int64_t result)
 static void U6_a_ring_has_the_modules_numbers_and_the_clients_word(void **state)
 {
 	(void)state;
-	assert_int_equal(fake.word, 42);
+	assert_int_equal(mod.word, 42);
 	assert_int_equal(client->put.entries, 16);
 	assert_int_equal(provider->take.entries, 16);
-	assert_int_equal(fake.nr_regions, 1);
-	assert_int_equal(fake.region[0].offset, 0);
-	assert_int_equal(fake.region[0].size, POOL);
+	assert_int_equal(mod.nr_regions, 1);
+	assert_int_equal(mod.region[0].offset, 0);
+	assert_int_equal(mod.region[0].size, POOL);
 	assert_non_null(scheme_ring_at(provider, 0, POOL));
-	assert_int_equal(scheme_ring_fd(client), fake.end[SCHEME_RING_SIDE_CLIENT]);
+	assert_int_equal(scheme_ring_fd(client), mod.end[SCHEME_RING_SIDE_CLIENT]);
 	assert_int_equal(scheme_ring_poll_events(client, EPOLLOUT), EPOLLOUT);
 }
 
 static void U6_a_refused_ring_leaves_nothing(void **state)
 {
-	fake.attach_error = -EOPNOTSUPP;
+	mod.attach_error = -EOPNOTSUPP;
 	assert_int_equal(open_client(state), -EOPNOTSUPP);
-	fake_forget();
+	mod_forget();
 }
 
 static void odd_offset(struct scheme_ring_info *info)
@@ -195,9 +195,9 @@ static void U6_a_layout_that_cannot_be_is_refused(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-		fake.change_info = changes[i];
+		mod.change_info = changes[i];
 		assert_int_equal(open_client(state), -EINVAL);
-		fake_forget();
+		mod_forget();
 	}
 }
 
@@ -236,35 +236,35 @@ static void U7_each_side_can_write_its_own_parts_only(void **state)
 
 static void U14_a_doorbell_rings_for_who_polls_as_for_who_sleeps(void **state)
 {
-	struct scheme_ring_kernel *kern = fake_kern();
+	struct scheme_ring_kernel *kern = mod_kern();
 	struct scheme_cqe *cqe;
 
 	(void)state;
-	fake.enters = 0;
+	mod.enters = 0;
 	get_read(SCHEME_ROOT, 0);
 	step(1);
 	expect(1);
-	assert_int_equal(fake.enters, 0);	/* nobody waits */
+	assert_int_equal(mod.enters, 0);	/* nobody waits */
 	kern->wants[SCHEME_RING_SIDE_PROVIDER] = SCHEME_RING_NEED_WAKEUP;
 	get_read(SCHEME_ROOT, 0);
 	step(1);
-	assert_int_equal(fake.notifies, 1);
+	assert_int_equal(mod.notifies, 1);
 	expect(1);				/* that is room, which nobody wants */
 	assert_int_equal(scheme_ring_peek_cqe(client, &cqe), -EAGAIN);
-	assert_int_equal(fake.enters, 1);
+	assert_int_equal(mod.enters, 1);
 	kern->wants[SCHEME_RING_SIDE_PROVIDER] = SCHEME_RING_NEED_ROOM;
 	get_read(SCHEME_ROOT, 0);
 	step(1);
-	assert_int_equal(fake.enters, 1);
+	assert_int_equal(mod.enters, 1);
 	expect(1);
 	/* once there is no more to take, it looks who wants the room */
 	assert_int_equal(scheme_ring_peek_cqe(client, &cqe), -EAGAIN);
-	assert_int_equal(fake.enters, 2);
+	assert_int_equal(mod.enters, 2);
 	kern->wants[SCHEME_RING_SIDE_PROVIDER] = 0;
 	kern->wants[SCHEME_RING_SIDE_CLIENT] = SCHEME_RING_NEED_WAKEUP;
 	get_read(SCHEME_ROOT, 0);
 	step(1);
-	assert_int_equal(fake.enters, 3);
+	assert_int_equal(mod.enters, 3);
 	expect(1);
 }
 
@@ -299,7 +299,7 @@ static void U14_doorbell_and_sleep_are_one_call(void **state)
 	client = NULL;
 	pthread_join(thread, NULL);
 	/* never a call for the doorbell alone by the client, who waited each time */
-	assert_int_not_equal(fake.both, 0);
+	assert_int_not_equal(mod.both, 0);
 }
 
 static void U14_a_wait_ends_with_its_time(void **state)
@@ -352,7 +352,7 @@ static void U26_answer_from_another_thread_wakes_the_server(void **state)
 /* The end itself would not poll readable for it. */
 static void U26_a_loop_hears_of_an_answer_by_a_descriptor_of_its_own(void **state)
 {
-	struct scheme_ring_kernel *kern = fake_kern();
+	struct scheme_ring_kernel *kern = mod_kern();
 	eventfd_t count;
 
 	(void)state;
@@ -360,11 +360,11 @@ static void U26_a_loop_hears_of_an_answer_by_a_descriptor_of_its_own(void **stat
 	park_one();
 	provider->self_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert_int_equal(scheme_ring_server_arm(server), 0);
-	fake.enters = 0;
+	mod.enters = 0;
 	/* as another thread: the server's own is in no step */
 	assert_int_equal(scheme_reply(seen.parked, 1), 0);
 	assert_int_equal(eventfd_read(provider->self_fd, &count), 0);
-	assert_int_equal(fake.enters, 0);
+	assert_int_equal(mod.enters, 0);
 	scheme_ring_disarm(provider);
 	assert_int_equal(scheme_ring_server_arm(server), 1);
 	assert_int_equal(scheme_ring_server_step(server, 0), 0);
@@ -391,13 +391,13 @@ static void U12_a_closed_end_is_the_others_shutdown(void **state)
 
 static void U10_an_index_that_cannot_be_is_told_to_the_module(void **state)
 {
-	struct scheme_ring_provider *p = (void *)(fake.mem + fake.info.provider_off);
+	struct scheme_ring_provider *p = (void *)(mod.mem + mod.info.provider_off);
 
 	(void)state;
 	p->cq_tail = 1000;
 	assert_int_equal(scheme_ring_wait_cqe(client, &(struct scheme_cqe *){ NULL }, -1),
 			 -EIO);
-	assert_int_equal(fake_kern()->state, SCHEME_RING_BROKEN);
+	assert_int_equal(mod_kern()->state, SCHEME_RING_BROKEN);
 	assert_int_equal(scheme_ring_server_step(server, 0), -EIO);
 }
 
@@ -406,11 +406,11 @@ static void U10_an_index_that_cannot_be_is_told_to_the_module(void **state)
 static void U22_bad_entries_do_not_cost_a_call_each(void **state)
 {
 	(void)state;
-	fake.infos = 0;
+	mod.infos = 0;
 	for (int i = 0; i < 8; i++)
 		get_read(SCHEME_ROOT, 1ULL << 31);
 	step(8);
-	assert_int_equal(fake.infos, 1);
+	assert_int_equal(mod.infos, 1);
 	for (int i = 0; i < 8; i++)
 		expect(-EFAULT);
 }
@@ -420,7 +420,7 @@ static void U22_regions_are_learnt_when_they_are_named(void **state)
 	int fd = scheme_ring_region_create(2 * PAGE);
 
 	(void)state;
-	fake.infos = 0;
+	mod.infos = 0;
 	assert_int_equal(scheme_ring_add_region(client, fd, 1U << 30, 2 * PAGE), 0);
 	get_read(SCHEME_ROOT, (1U << 30) + 2 * PAGE - 1);
 	get_read(SCHEME_ROOT, (1U << 30) + 2 * PAGE);
@@ -441,7 +441,7 @@ static void U22_regions_are_learnt_when_they_are_named(void **state)
 static void U23_a_file_is_asked_for_once(void **state)
 {
 	(void)state;
-	fake.file[0] = (struct fake_file){ .number = 77, .flags = O_RDWR };
+	mod.file[0] = (struct mod_file){ .number = 77, .flags = O_RDWR };
 	assert_int_equal(scheme_ring_add_file(client, 5), 0);
 	for (int i = 0; i < 3; i++) {
 		get_read(FIXED, 0);
@@ -451,7 +451,7 @@ static void U23_a_file_is_asked_for_once(void **state)
 		expect(1);
 		assert_int_equal(seen.sqe.handle, 77);
 	}
-	assert_int_equal(fake.asks, 1);
+	assert_int_equal(mod.asks, 1);
 }
 
 static void U23_what_is_not_registered_costs_one_call(void **state)
@@ -460,13 +460,13 @@ static void U23_what_is_not_registered_costs_one_call(void **state)
 	for (unsigned int i = 8; i--; )
 		get_read(FIXED | i, 0);
 	step(8);
-	assert_int_equal(fake.asks, 1);
+	assert_int_equal(mod.asks, 1);
 	for (int i = 0; i < 8; i++)
 		expect(-EBADF);
 	get_read(FIXED | SCHEME_RING_FILES_MAX, 0);
 	step(1);
 	expect(-EBADF);
-	assert_int_equal(fake.asks, 1);
+	assert_int_equal(mod.asks, 1);
 	/* one is there later */
 	assert_int_equal(scheme_ring_add_file(client, 5), 0);
 	get_read(FIXED | 1, 0);
@@ -474,15 +474,15 @@ static void U23_what_is_not_registered_costs_one_call(void **state)
 	step(2);
 	expect(-EBADF);
 	expect(1);
-	assert_int_equal(fake.asks, 3);
+	assert_int_equal(mod.asks, 3);
 }
 
 static void U23_access_modes_count(void **state)
 {
 	(void)state;
-	fake.file[0] = (struct fake_file){ .number = 1, .flags = O_RDONLY };
-	fake.file[1] = (struct fake_file){ .number = 2, .flags = O_WRONLY | O_APPEND };
-	fake.nr_files = 2;
+	mod.file[0] = (struct mod_file){ .number = 1, .flags = O_RDONLY };
+	mod.file[1] = (struct mod_file){ .number = 2, .flags = O_WRONLY | O_APPEND };
+	mod.nr_files = 2;
 	get_read(FIXED | 1, 0);
 	scheme_ring_prep_write(get(1), FIXED, 0, 1, 0);
 	step(2);
@@ -514,8 +514,8 @@ static void U19_a_registered_files_readiness_comes_from_the_module(void **state)
 	struct scheme_sqe *sqe;
 
 	(void)state;
-	fake.file[0] = (struct fake_file){ .number = 77, .events = EPOLLPRI };
-	fake.nr_files = 1;
+	mod.file[0] = (struct mod_file){ .number = 77, .events = EPOLLPRI };
+	mod.nr_files = 1;
 	sqe = get(1);
 	sqe->opcode = SCHEME_OP_EVENT;
 	sqe->handle = FIXED;

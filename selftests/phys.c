@@ -132,19 +132,45 @@ bool phys_has_large_ranges(void)
 	return found;
 }
 
-uint64_t phys_pagemap(const void *at)
+/* Entries of the page map from where a page is mapped; how many were read. */
+static size_t pagemap(const void *at, uint64_t *entry, size_t nr)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
+	ssize_t got;
 
 	if (fd < 0)
 		return 0;
-	if (pread(fd, &entry, sizeof(entry),
-		  (off_t)((uintptr_t)at / PAGE * sizeof(entry))) != sizeof(entry) ||
-	    !(entry & PRESENT))
-		entry = 0;
+	got = pread(fd, entry, nr * sizeof(*entry),
+		    (off_t)((uintptr_t)at / PAGE * sizeof(*entry)));
 	close(fd);
-	return entry ? (entry & FRAME) * PAGE + (uintptr_t)at % PAGE : 0;
+	return got > 0 ? got / sizeof(*entry) : 0;
+}
+
+uint64_t phys_pagemap(const void *at)
+{
+	uint64_t entry;
+
+	if (!pagemap(at, &entry, 1) || !(entry & PRESENT))
+		return 0;
+	return (entry & FRAME) * PAGE + (uintptr_t)at % PAGE;
+}
+
+bool phys_is_mapped(const void *at, uint64_t addr, uint64_t len)
+{
+	uint64_t entry[1024];
+
+	for (uint64_t done = 0; done < len; ) {
+		size_t nr = (len - done + PAGE - 1) / PAGE;
+
+		nr = nr < 1024 ? nr : 1024;
+		if (pagemap((const char *)at + done, entry, nr) != nr)
+			return false;
+		for (size_t i = 0; i < nr; i++, done += PAGE)
+			if (!(entry[i] & PRESENT) ||
+			    (entry[i] & FRAME) * PAGE != addr + done)
+				return false;
+	}
+	return true;
 }
 
 bool bytes_are(const void *mem, uint8_t byte, size_t len)

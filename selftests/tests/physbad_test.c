@@ -152,27 +152,30 @@ TEST_F(phys, P2_old_answers_are_overwritten)
 /* ---- pointers ------------------------------------------------------------------------ */
 
 /*
- * The answer cannot be told, so that there must be no buffer: else these would be
- * many times the memory there is.
+ * The answer cannot be told, so that there must be no buffer: each row of these would
+ * be twice as much as is seen to be missing.
  */
 TEST_F(phys, P1_no_buffer_without_an_answer)
 {
 	struct scheme_physalloc *a = mmap(NULL, PAGE, RW, MAP_PRIVATE |
 					  MAP_ANONYMOUS, -1, 0);
 	struct scheme_physalloc b;
-	unsigned int times = meminfo("MemTotal") / MIB(16) * 2;
+	const unsigned int times = 2 * MUCH / MIB(16);
+	uint64_t before = meminfo("MemFree");
 
 	ASSERT_NE(MAP_FAILED, a);
 	*a = phys_wish(MIB(16), SCHEME_PHYS_LIST);
 	ASSERT_EQ(0, mprotect(a, PAGE, PROT_READ));
 	for (unsigned int i = 0; i < times; i++)
 		ASSERT_EQ(-EFAULT, ALLOC(a));
+	EXPECT_TRUE(memory_is_back(before));
 	for (unsigned int i = 0; i < times; i++) {
 		b = phys_wish(MIB(16), SCHEME_PHYS_LIST);
 		b.ranges = (uintptr_t)a;
 		b.max_ranges = SCHEME_PHYS_RANGES_MAX;
 		ASSERT_EQ(-EFAULT, ALLOC(&b));
 	}
+	EXPECT_TRUE(memory_is_back(before));
 	ASSERT_EQ(0, mprotect(a, PAGE, RW));
 	EXPECT_EQ(0, ALLOC(a));
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -127,10 +128,11 @@ void marker_end(struct marker *m)
 long files_now(void)
 {
 	FILE *f = fopen("/proc/sys/fs/file-nr", "re");
+	char line[64];
 	long nr = -1;
 
-	if (f && fscanf(f, "%ld", &nr) != 1)
-		nr = -1;
+	if (f && fgets(line, sizeof(line), f))
+		nr = strtol(line, NULL, 10);
 	if (f)
 		fclose(f);
 	return nr;

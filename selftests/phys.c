@@ -155,20 +155,28 @@ uint64_t phys_pagemap(const void *at)
 	return (entry & FRAME) * PAGE + (uintptr_t)at % PAGE;
 }
 
+/* Pages that are there, one after the other from addr on. */
+static bool in_order(const uint64_t *entry, size_t nr, uint64_t addr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (!(entry[i] & PRESENT) || (entry[i] & FRAME) != addr / PAGE + i)
+			return false;
+	return true;
+}
+
 bool phys_is_mapped(const void *at, uint64_t addr, uint64_t len)
 {
+	const char *virt = at;
 	uint64_t entry[1024];
+	size_t nr;
 
-	for (uint64_t done = 0; done < len; ) {
-		size_t nr = (len - done + PAGE - 1) / PAGE;
-
-		nr = nr < 1024 ? nr : 1024;
-		if (pagemap((const char *)at + done, entry, nr) != nr)
+	for (uint64_t done = 0; done < len; done += nr * PAGE) {
+		nr = (len - done + PAGE - 1) / PAGE;
+		if (nr > 1024)
+			nr = 1024;
+		if (pagemap(virt + done, entry, nr) != nr ||
+		    !in_order(entry, nr, addr + done))
 			return false;
-		for (size_t i = 0; i < nr; i++, done += PAGE)
-			if (!(entry[i] & PRESENT) ||
-			    (entry[i] & FRAME) * PAGE != addr + done)
-				return false;
 	}
 	return true;
 }

@@ -163,6 +163,7 @@ TEST_F(phys, P1_no_buffer_without_an_answer)
 	const unsigned int times = MUCH / MIB(16);
 	uint64_t before = meminfo("MemFree");
 
+	ONE_ROUTE_WILL_DO();
 	ASSERT_NE(MAP_FAILED, a);
 	*a = phys_wish(MIB(16), SCHEME_PHYS_LIST);
 	ASSERT_EQ(0, mprotect(a, PAGE, PROT_READ));
@@ -467,6 +468,7 @@ TEST_F(phys, P11_rubbish_is_refused_or_harmless)
 	} u;
 	long ret;
 
+	ONE_ROUTE_WILL_DO();
 	state += getpid();
 	for (int i = 0; i < RUBBISH; i++) {
 		rubbish(&a);

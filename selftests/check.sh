@@ -109,6 +109,15 @@ debug_in_vm() {
 	build_module debug && in_vm debug
 }
 
+# A new debug kernel takes longer than all that comes before its lane: compile it meanwhile.
+# Whoever wants it then waits for the cache.
+begin_debug_kernel() {
+	set -m
+	selftests/vm/kernel.sh debug >"$logs/debug-kernel.log" 2>&1 </dev/null &
+	lanes+=($!)
+	set +m
+}
+
 # VMs sleep half the time, and the debug kernel takes as long as all others, to compile
 # when it is new and then to run: two lanes beside what runs on this machine, the debug
 # kernel's and that of all others, one after the other. Each lane is a job with a process
@@ -151,6 +160,7 @@ trap stop_lanes EXIT
 trap 'exit 130' INT TERM
 
 step "packages" selftests/vm/deps.sh --all || true
+[ ${#stock[@]} = 0 ] || [ ${#stock[@]} = ${#kernels[@]} ] || begin_debug_kernel
 ready=()
 for kernel in "${stock[@]}"; do
 	if step "module for $kernel" build_module "$kernel"; then ready+=("$kernel"); fi

@@ -46,4 +46,14 @@ bool marker_held(const struct marker *m);
 bool marker_is(const struct marker *m, int fd);
 void marker_end(struct marker *m);
 
+/* ---- all files ------------------------------------------------------------ */
+
+/*
+ * Open files of the whole machine. Kernels count up to 32 on each CPU before the
+ * others see it, in either direction and each time that one looks.
+ */
+long files_now(void);
+/* So two looks may differ without a leak; of what may leak there must be far more. */
+#define FILES_SLACK	150
+
 #endif /* SELFTESTS_INFLIGHT_H */

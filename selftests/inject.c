@@ -155,3 +155,10 @@ enum injected inject_disarm(struct inject *in)
 			return kinds[i].what;
 	return INJECTED_UNKNOWN;
 }
+
+void inject_say_where(bool yes)
+{
+	for (unsigned int i = 0; i < INJECT_KINDS; i++)
+		if (attr_set(kinds[i].name, "verbose", yes ? "2" : "0"))
+			abort();
+}

@@ -12,6 +12,8 @@
 #ifndef SELFTESTS_INJECT_H
 #define SELFTESTS_INJECT_H
 
+#include <stdbool.h>
+
 enum injected {
 	INJECTED_NOTHING,	/* fewer than n things that can fail */
 	INJECTED_MEMORY,	/* an allocation */
@@ -34,5 +36,7 @@ void inject_end(struct inject *in);
 void inject_arm(struct inject *in, unsigned int n);
 /* No more; what has failed? */
 enum injected inject_disarm(struct inject *in);
+/* Does the kernel's log tell where failures are, with the stack? By default not. */
+void inject_say_where(bool yes);
 
 #endif /* SELFTESTS_INJECT_H */

@@ -132,19 +132,53 @@ bool phys_has_large_ranges(void)
 	return found;
 }
 
-uint64_t phys_pagemap(const void *at)
+/* Entries of the page map from where a page is mapped; how many were read. */
+static size_t pagemap(const void *at, uint64_t *entry, size_t nr)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
+	ssize_t got;
 
 	if (fd < 0)
 		return 0;
-	if (pread(fd, &entry, sizeof(entry),
-		  (off_t)((uintptr_t)at / PAGE * sizeof(entry))) != sizeof(entry) ||
-	    !(entry & PRESENT))
-		entry = 0;
+	got = pread(fd, entry, nr * sizeof(*entry),
+		    (off_t)((uintptr_t)at / PAGE * sizeof(*entry)));
 	close(fd);
-	return entry ? (entry & FRAME) * PAGE + (uintptr_t)at % PAGE : 0;
+	return got > 0 ? got / sizeof(*entry) : 0;
+}
+
+uint64_t phys_pagemap(const void *at)
+{
+	uint64_t entry;
+
+	if (!pagemap(at, &entry, 1) || !(entry & PRESENT))
+		return 0;
+	return (entry & FRAME) * PAGE + (uintptr_t)at % PAGE;
+}
+
+/* Pages that are there, one after the other from addr on. */
+static bool in_order(const uint64_t *entry, size_t nr, uint64_t addr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (!(entry[i] & PRESENT) || (entry[i] & FRAME) != addr / PAGE + i)
+			return false;
+	return true;
+}
+
+bool phys_is_mapped(const void *at, uint64_t addr, uint64_t len)
+{
+	const char *virt = at;
+	uint64_t entry[1024];
+	size_t nr;
+
+	for (uint64_t done = 0; done < len; done += nr * PAGE) {
+		nr = (len - done + PAGE - 1) / PAGE;
+		if (nr > 1024)
+			nr = 1024;
+		if (pagemap(virt + done, entry, nr) != nr ||
+		    !in_order(entry, nr, addr + done))
+			return false;
+	}
+	return true;
 }
 
 bool bytes_are(const void *mem, uint8_t byte, size_t len)

@@ -39,9 +39,11 @@ long phys_command(struct io_uring *ring, int fd, uint32_t cmd, void *arg);
 
 /* The physical address of a byte that is mapped, by the kernel's page map; 0: none. */
 uint64_t phys_pagemap(const void *at);
+/* The same page for page: len bytes of memory are mapped there, in order. */
+bool phys_is_mapped(const void *at, uint64_t addr, uint64_t len);
 /*
- * Has the kernel ranges above its page allocator's 4 MiB? The debug kernel cannot empty a
- * part of memory.
+ * Has the kernel ranges above its page allocator's 4 MiB? One without CONTIG_ALLOC cannot
+ * empty a part of memory.
  */
 bool phys_has_large_ranges(void);
 /* Every byte of it is this one. */

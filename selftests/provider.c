@@ -25,6 +25,13 @@ bool checked_kernel(void)
 	return slowness() >= 4;
 }
 
+bool brief_run(void)
+{
+	const char *brief = getenv("BRIEF");
+
+	return brief && *brief;
+}
+
 unsigned int patience_ms(void)
 {
 	return 10000 * slowness();

@@ -34,6 +34,8 @@
 unsigned int slowness(void);
 /* Is this a kernel with checkers? What other kernels do often, it does a few times. */
 bool checked_kernel(void);
+/* Do other kernels run the same tests in this run? Then the slow ones do less here: BRIEF. */
+bool brief_run(void);
 
 /* Longer than anything takes that works, even where a CPU is emulated. */
 unsigned int patience_ms(void);

@@ -199,21 +199,6 @@ static int client(void *arg)
 
 /* ---- the killer ---------------------------------------------------------------- */
 
-/* On older kernels each CPU keeps up to 32 to itself, either way. */
-#define FILES_SLACK	150
-
-static long files_now(void)
-{
-	long nr = -1;
-	FILE *f = fopen("/proc/sys/fs/file-nr", "r");
-
-	if (f && fscanf(f, "%ld", &nr) != 1)
-		nr = -1;
-	if (f)
-		fclose(f);
-	return nr;
-}
-
 static unsigned int rounds_wanted(void)
 {
 	const char *text = getenv("FD_ROUNDS");

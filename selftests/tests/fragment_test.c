@@ -27,14 +27,15 @@ struct page {
 	uint64_t	addr;
 };
 
-FIXTURE(fragment) {
+/* Who has taken memory: all tests find it as the first one leaves it, each adds its own. */
+struct takers {
 	struct page	*page;
 	unsigned int	nr;
 	int		owner[OWNERS];
 	unsigned int	owners;
 };
 
-static int next_owner(FIXTURE_DATA(fragment) *f)
+static int next_owner(struct takers *f)
 {
 	int fd = f->owners < OWNERS ? owner_open() : -EMFILE;
 
@@ -44,7 +45,7 @@ static int next_owner(FIXTURE_DATA(fragment) *f)
 }
 
 /* Buffers of this size until there are no more; the last owner's error. */
-static int take_all(FIXTURE_DATA(fragment) *f, uint64_t size)
+static int take_all(struct takers *f, uint64_t size)
 {
 	struct scheme_physalloc pa;
 	int ret, owner = next_owner(f);
@@ -72,7 +73,7 @@ static int take_all(FIXTURE_DATA(fragment) *f, uint64_t size)
 }
 
 /* Of single pages, those with an odd number. */
-static int free_odd(FIXTURE_DATA(fragment) *f)
+static int free_odd(struct takers *f)
 {
 	unsigned int kept = 0;
 	int ret = 0;
@@ -86,25 +87,41 @@ static int free_odd(FIXTURE_DATA(fragment) *f)
 	return ret;
 }
 
+static struct takers first;
+static int broken;
+
+__attribute__((constructor))
+static void break_memory(void)
+{
+	if (!edu_has_low_memory())
+		return;
+	first.page = calloc(2 * PAGES, sizeof(*first.page));
+	broken = first.page ? take_all(&first, PAGE) : -1;
+	if (broken == -ENOMEM && first.nr > 500)
+		broken = free_odd(&first);
+}
+
+FIXTURE(fragment) {
+	struct takers own;
+};
+
 FIXTURE_SETUP(fragment)
 {
 	if (!edu_has_low_memory())
 		SKIP(return, "this kernel has no zone below 16 MiB");
-	self->page = calloc(2 * PAGES, sizeof(*self->page));
-	ASSERT_NE(NULL, self->page);
-	ASSERT_EQ(-ENOMEM, take_all(self, PAGE));
-	EXPECT_LT(500, self->nr);
-	ASSERT_EQ(0, free_odd(self));
-	/* the kernel's reserve has been left, in one piece perhaps */
-	ASSERT_EQ(-ENOMEM, take_all(self, WANTED));
-	ASSERT_EQ(-ENOMEM, take_all(self, 2 * PAGE));
+	ASSERT_EQ(0, broken);
+	self->own.page = calloc(2 * PAGES, sizeof(*self->own.page));
+	ASSERT_NE(NULL, self->own.page);
+	/* the kernel's reserve has been left, in one piece perhaps; others free a page */
+	ASSERT_EQ(-ENOMEM, take_all(&self->own, WANTED));
+	ASSERT_EQ(-ENOMEM, take_all(&self->own, 2 * PAGE));
 }
 
 FIXTURE_TEARDOWN(fragment)
 {
-	for (unsigned int i = 0; i < self->owners; i++)
-		close(self->owner[i]);
-	free(self->page);
+	for (unsigned int i = 0; i < self->own.owners; i++)
+		close(self->own.owner[i]);
+	free(self->own.page);
 }
 
 static bool is_list(const struct buffer *b, uint64_t min)
@@ -129,7 +146,8 @@ TEST_F(fragment, P5_a_list_is_to_be_had_where_a_range_is_not)
 	EXPECT_EQ(-ENOMEM, buffer_make(&b, owner, WANTED, 0, BITS));
 	ASSERT_EQ(0, buffer_make(&b, owner, WANTED, SCHEME_PHYS_LIST, BITS));
 	EXPECT_EQ(WANTED, b.size);
-	EXPECT_EQ(WANTED / PAGE, b.nr_ranges);
+	/* a neighbour may have been freed since */
+	EXPECT_LE(WANTED / PAGE * 3 / 4, b.nr_ranges);
 	EXPECT_TRUE(is_list(&b, PAGE));
 	for (uint64_t i = 0; i < b.size; i++)
 		ASSERT_EQ(0, b.mem[i]);
@@ -153,7 +171,7 @@ TEST_F(fragment, P5_a_list_of_larger_pieces_is_not_to_be_had)
 	ASSERT_LE(0, owner);
 	EXPECT_EQ(-ENOMEM, owner_alloc(owner, &pa));
 	pa.min = PAGE;
-	pa.max_ranges = WANTED / PAGE - 1;
+	pa.max_ranges = WANTED / PAGE / 2;
 	EXPECT_EQ(-ENOMEM, owner_alloc(owner, &pa));
 	close(owner);
 }

@@ -73,16 +73,18 @@ do {									\
 	ASSERT_EQ(0, queue_expect(self->q, &self->sqe, SCHEME_OP_MMAP_PREP)); \
 } while (0)
 
-/* The same with the memory as the answer. */
-#define PREPARE(fd, prep_flags)						\
+/* The same with memory as the answer. */
+#define PREPARE_OF(memory, fd, prep_flags)				\
 do {									\
 	START_PREP(fd, prep_flags);					\
 	ASSERT_EQ(0, queue_attach_memory(self->q, self->sqe.user_data,	\
-					 self->memfd, FIRST * PAGE, SIZE, \
+					 memory, FIRST * PAGE, SIZE,	\
 					 prep_flags));			\
 	ASSERT_EQ(0, queue_answer(self->q, &self->sqe, 0));		\
 	ASSERT_EQ(0, job_wait(&self->job));				\
 } while (0)
+
+#define PREPARE(fd, prep_flags)	PREPARE_OF(self->memfd, fd, prep_flags)
 
 #define EXPECT_MUNMAP(times)						\
 do {									\

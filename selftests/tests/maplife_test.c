@@ -283,32 +283,24 @@ TEST_F(map, S25_a_file_of_a_mounted_tmpfs_will_do)
 	EXPECT_TRUE(wait_until(!umount("t")));
 }
 
-/* Open files of the whole machine. */
-static long files_now(void)
-{
-	long nr = -1;
-	FILE *f = fopen("/proc/sys/fs/file-nr", "r");
-
-	if (f && fscanf(f, "%ld", &nr) != 1)
-		nr = -1;
-	if (f)
-		fclose(f);
-	return nr;
-}
-
-TEST_F(map, S25_memory_goes_with_its_handle)
+/* Each round: the client's file, two memories, a mapping's file. */
+TEST_F_TIMEOUT(map, S25_memory_goes_with_its_handle, 120)
 {
 	long before = files_now();
 	char *at;
-	int fd;
+	int fd, memory;
 
 	ASSERT_LT(0, before);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 2 * FILES_SLACK; i++) {
 		fd = client_open(&self->p, O_RDWR, 50, 0);
 		ASSERT_LE(0, fd);
-		/* twice: the second replaces the first */
-		PREPARE(fd, 0);
-		PREPARE(fd, SCHEME_MAP_WRITE);
+		/* the second replaces the first */
+		for (int j = 0; j < 2; j++) {
+			memory = memory_begin();
+			ASSERT_LE(0, memory);
+			PREPARE_OF(memory, fd, j ? SCHEME_MAP_WRITE : 0);
+			close(memory);
+		}
 		at = map_all(fd, PROT_READ | PROT_WRITE, MAP_SHARED);
 		ASSERT_NE(MAP_FAILED, at);
 		close(fd);
@@ -316,7 +308,9 @@ TEST_F(map, S25_memory_goes_with_its_handle)
 		ASSERT_EQ(0, queue_expect(self->q, &self->sqe, SCHEME_OP_MUNMAP));
 		ASSERT_EQ(0, queue_expect(self->q, &self->sqe, SCHEME_OP_CLOSE));
 	}
-	EXPECT_TRUE(wait_until(files_now() < before + 20));
+	EXPECT_TRUE(wait_until(files_now() < before + FILES_SLACK)) {
+		TH_LOG("%ld files before, %ld now", before, files_now());
+	}
 }
 
 /* ---- input and output into a mapping ------------------------------------------ */

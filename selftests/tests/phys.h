@@ -41,6 +41,13 @@ FIXTURE_TEARDOWN(phys)
 		close(self->fd);
 }
 
+/* What takes long on one route is not done again on the other. */
+#define ONE_ROUTE_WILL_DO()						\
+do {									\
+	if (self->route && brief_run())					\
+		SKIP(return, "done by ioctl, and so by other kernels");	\
+} while (0)
+
 /* The variant's route. */
 #define COMMAND(cmd, arg)	phys_command(self->route, self->fd, cmd, arg)
 #define ALLOC(arg)		COMMAND(SCHEME_IOC_PHYSALLOC, arg)

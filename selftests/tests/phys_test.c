@@ -83,6 +83,7 @@ TEST_F(phys, P1_memory_is_zeroed)
 	char *dirt = mmap(NULL, MIB(64), PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	ONE_ROUTE_WILL_DO();
 	ASSERT_NE(MAP_FAILED, dirt);
 	memset(dirt, 0x5a, MIB(64));
 	munmap(dirt, MIB(64));
@@ -92,15 +93,6 @@ TEST_F(phys, P1_memory_is_zeroed)
 	EXPECT_TRUE(zeroed_after(self->fd, MIB(8), SCHEME_PHYS_LIST));
 	/* larger than the page allocator's pieces */
 	EXPECT_EQ(phys_has_large_ranges(), zeroed_after(self->fd, MIB(6), 0));
-}
-
-/* By the kernel's own page map, page for page. */
-static bool contiguous(const char *mem, uint64_t size, uint64_t addr)
-{
-	for (uint64_t at = 0; at < size; at += PAGE)
-		if (phys_pagemap(mem + at) != addr + at)
-			return false;
-	return true;
 }
 
 TEST_F(phys, P1_one_range_is_contiguous)
@@ -119,7 +111,7 @@ TEST_F(phys, P1_one_range_is_contiguous)
 		mem = phys_map(self->fd, &a);
 		ASSERT_NE(NULL, mem);
 		memset(mem, 1, a.size);
-		EXPECT_TRUE(contiguous(mem, a.size, a.addr));
+		EXPECT_TRUE(phys_is_mapped(mem, a.addr, a.size));
 		for (uint64_t at = 0; at < a.size; at += a.size / 4 + 1) {
 			v = (struct scheme_virttophys){
 				.virt = (uintptr_t)mem + at,
@@ -342,6 +334,7 @@ TEST_F(phys, P1_all_is_freed_at_close)
 	uint64_t before = meminfo("MemFree");
 	struct scheme_physalloc a;
 
+	ONE_ROUTE_WILL_DO();
 	for (int i = 0; i < 4; i++)
 		ASSERT_EQ(0, phys_get(self->fd, MUCH / 4, SCHEME_PHYS_LIST, &a));
 	EXPECT_TRUE(memory_is_taken(before));
@@ -366,8 +359,10 @@ TEST_F(phys, P10_a_killed_owners_memory_is_freed)
 {
 	int *ready = shared_alloc(sizeof(*ready));
 	uint64_t before = meminfo("MemFree");
-	pid_t pid = child_start(takes_and_waits, ready);
+	pid_t pid;
 
+	ONE_ROUTE_WILL_DO();
+	pid = child_start(takes_and_waits, ready);
 	ASSERT_TRUE(wait_until(__atomic_load_n(ready, __ATOMIC_SEQ_CST)));
 	EXPECT_TRUE(memory_is_taken(before));
 	EXPECT_LE(0, child_kill(pid));
@@ -379,6 +374,7 @@ TEST_F(phys, P7_free_gives_memory_back)
 	uint64_t before = meminfo("MemFree");
 	struct scheme_physalloc a;
 
+	ONE_ROUTE_WILL_DO();
 	ASSERT_EQ(0, phys_get(self->fd, MUCH, SCHEME_PHYS_LIST, &a));
 	EXPECT_EQ(0, FREE(a.offset, a.size));
 	EXPECT_TRUE(memory_is_back(before));

@@ -122,7 +122,8 @@ TEST_F(limit, P11_a_failure_costs_nothing)
 {
 	struct scheme_physalloc a;
 
-	for (int i = 0; i < 100; i++) {
+	/* all of the limit, if they cost anything */
+	for (int i = 0; i < LIMIT_MIB; i++) {
 		a = phys_wish(MIB(1), 0);
 		a.addr_bits = 12;
 		ASSERT_EQ(-ENOMEM, phys_alloc(self->fd, &a));

@@ -58,9 +58,8 @@ static inline bool list_is_mapped(int fd, const struct scheme_physalloc *a)
 
 	for (uint32_t i = 0; good && i < a->nr_ranges; at += list[i].len, i++) {
 		memset(at, (int)i, list[i].len);
-		for (uint64_t in = 0; good && in < list[i].len; in += PAGE)
-			good = phys_pagemap(at + in) == list[i].addr + in;
-		good = good && !phys_virt(fd, at + PAGE / 2, &v) &&
+		good = phys_is_mapped(at, list[i].addr, list[i].len) &&
+		       !phys_virt(fd, at + PAGE / 2, &v) &&
 		       v.addr == list[i].addr + PAGE / 2 &&
 		       v.len >= list[i].len - PAGE / 2;
 	}

@@ -35,6 +35,7 @@ TEST_F(phys, P5_a_list_adds_up_and_is_mapped_in_order)
 	static const uint64_t mins[] = { 1, PAGE, KIB(64), MIB(1) };
 	struct scheme_physalloc a;
 
+	ONE_ROUTE_WILL_DO();
 	for (int i = 0; i < 4; i++) {
 		a = list_wish(MIB(32) + 5 * MIB(1), mins[i], strategies[i % 3]);
 		ASSERT_EQ(0, ALLOC(&a));
@@ -50,6 +51,7 @@ TEST_F(phys, P5_a_list_is_told_again)
 	struct scheme_range *again = calloc(ROOM, sizeof(*again));
 	struct scheme_ranges r;
 
+	ONE_ROUTE_WILL_DO();
 	ASSERT_NE(NULL, again);
 	ASSERT_EQ(0, ALLOC(&a));
 	r = (struct scheme_ranges){

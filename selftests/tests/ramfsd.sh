@@ -3,6 +3,7 @@
 # ramfsd mounted by schemefs, with ordinary tools: those of busybox by their plain
 # names, others by their path.
 # timeout: 240
+# programs: yes
 # shellcheck shell=dash disable=SC2016 # for another shell to expand
 
 # shellcheck source=../vm/tap

@@ -240,6 +240,8 @@ TEST_F(registry, S1_too_many_schemes_are_ENOSPC)
 	char name[32];
 	int fd = 0;
 
+	if (brief_run())
+		SKIP(return, "other kernels make that many");
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
 	ASSERT_EQ(0, do_ioctl(self->control, SCHEME_IOC_QUERY, &query));
 	ASSERT_GT(many.rlim_cur, query.schemes_max);

@@ -16,7 +16,7 @@
 
 #define NAME		"test-stress"
 #define NODE		NODE_DIR "/" NAME
-#define SECONDS		(2 + 2 * slowness())
+#define SECONDS		(slowness() > 1 ? 6 : 4)
 #define CLIENTS		4
 #define THREADS		2	/* of each client */
 

@@ -32,8 +32,9 @@ BEGIN {
 }
 
 /^1\.\.[0-9]+/ {
-	planned = substr($1, 4) + 0
-	if (planned == 0)
+	# a script may run several programs
+	planned = (planned < 0 ? 0 : planned) + substr($1, 4)
+	if (substr($1, 4) == 0)
 		skipped++
 }
 

@@ -136,6 +136,18 @@ static int pin(struct fragment *f, const struct iovec *pins, size_t nr)
 	return ret;
 }
 
+/* All at once, where the kernel can: a fault for each page takes four times as long. */
+static int touch_all(uint8_t *mem, size_t size)
+{
+	if (!madvise(mem, size, MADV_POPULATE_WRITE))
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	for (size_t at = 0; at < size; at += PAGE)
+		mem[at] = 1;
+	return 0;
+}
+
 int fragment_begin(struct fragment *f, size_t block)
 {
 	struct iovec *pins = NULL;
@@ -167,8 +179,9 @@ int fragment_begin(struct fragment *f, size_t block)
 	ret = -ENOMEM;
 	if (pins == MAP_FAILED || !f->rings)
 		goto out;
-	for (size_t at = 0; at < size; at += PAGE)
-		mem[at] = 1;
+	ret = touch_all(mem, size);
+	if (ret)
+		goto out;
 	nr = choose(mem, size, block, pins);
 	ret = nr < 0 ? (int)nr : pin(f, pins, nr);
 out:

@@ -8,17 +8,26 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
 
 #include "../../userspace/lib/clock.h"
 
-#define ROUNDS		1000000U
-#define ROUNDS_TIME	(25 * SECOND)	/* enough where a wake-up is slow */
+#define ROUNDS		1000000U	/* or what RING_ROUNDS in the environment says */
+#define ROOM_TIME	(25 * SECOND)	/* enough where a wake-up is slow */
 #define KILLS		150
 #define KILLS_TIME	(8 * SECOND)
-/* A wake-up that is lost is a wait for ever. */
+/* A wake-up that is lost is a wait for ever: seconds without any progress. */
 #define WATCHDOG	100
+#define PROGRESS	50000U
+
+static uint64_t rounds(void)
+{
+	const char *said = getenv("RING_ROUNDS");
+
+	return said ? strtoull(said, NULL, 0) : ROUNDS;
+}
 
 static bool over(uint64_t begin, int64_t time)
 {
@@ -44,6 +53,9 @@ static int serve(struct scheme_ring *r, unsigned int seed)
 	int ret;
 
 	for (;;) {
+		/* without a seed, that is the time of its death */
+		if (seed && next % PROGRESS == 0)
+			alarm(WATCHDOG);
 		ret = scheme_ring_wait_sqe(r, -1);
 		if (ret)
 			return ret == -ESHUTDOWN ? 0 : 10;
@@ -88,12 +100,14 @@ static void U14_no_wake_up_is_lost_between_two_sleepers(void **state)
 {
 	struct pair p = pair_setup(4, 4);
 	pid_t pid = fork_provider(&p, 1);
-	uint64_t begin = now_ns(), i;
+	uint64_t i, nr = rounds();
 	struct scheme_cqe *cqe;
 	unsigned int seed = 2;
 
 	(void)state;
-	for (i = 0; i < ROUNDS && !over(begin, ROUNDS_TIME); i++) {
+	for (i = 0; i < nr; i++) {
+		if (i % PROGRESS == 0)
+			alarm(WATCHDOG);
 		assert_non_null(get_nop(p.client, i));
 		assert_int_equal(scheme_ring_submit(p.client), 1);
 		pause_randomly(&seed);
@@ -111,13 +125,15 @@ static void U14_no_wake_up_is_lost_for_room(void **state)
 {
 	struct pair p = pair_setup(2, 1);
 	pid_t pid = fork_provider(&p, 3);
-	uint64_t begin = now_ns(), sent = 0, asked = 0, heard = 0, waits = 0;
+	uint64_t begin = now_ns(), nr = rounds(), sent = 0, asked = 0, heard = 0, waits = 0;
 	struct scheme_cqe *cqe;
 	struct scheme_sqe *sqe;
 	unsigned int seed = 4;
 
 	(void)state;
-	while (sent < ROUNDS && !over(begin, ROUNDS_TIME)) {
+	while (sent < nr && (nr > ROUNDS || !over(begin, ROOM_TIME))) {
+		if (sent % PROGRESS == 0)
+			alarm(WATCHDOG);
 		sqe = get_nop(p.client, sent);
 		if (sqe) {
 			/* sixteen without an answer, sixteen with one */

@@ -219,6 +219,7 @@ unsigned int rings_arm(struct scheme_queue *q, struct pollfd *fds, bool *ready)
 		struct served *one = &rings->served[i];
 
 		/* before the look: what comes after it must find us polling */
+		atomic_store(&one->server->awake, 0);
 		atomic_store(&one->ring->polled, true);
 		if (is_ready(one))
 			*ready = true;

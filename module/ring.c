@@ -69,6 +69,7 @@ static u32 want_locked(struct schm_ring_end *e, u32 wants)
 
 	lockdep_assert_held(&r->lock);
 	WRITE_ONCE(r->kern->wants[e->side], READ_ONCE(r->kern->wants[e->side]) | wants);
+	/* pairs with the other side's, which moves an index and then looks here */
 	smp_mb();
 	return ring_mask(r, e->side);
 }
@@ -129,18 +130,18 @@ static void ring_locked(struct schm_ring_end *e, bool sync)
 	lockdep_assert_held(&r->lock);
 	WRITE_ONCE(e->rung, true);
 	WRITE_ONCE(r->kern->wants[e->side], e->source.nr ? NEED_ALL : 0);
+	/* pairs with the other side's: it asks again, or we see its index */
 	smp_mb();
 	schm_source_post_locked(&e->source, ring_mask(r, e->side));
-	if (waitqueue_active(&e->bell) && sync)
+	if (sync)
 		wake_up_interruptible_sync_poll(&e->bell, 0);
-	else if (waitqueue_active(&e->bell))
+	else
 		wake_up_interruptible(&e->bell);
 	/*
 	 * All who poll, for whatever, and exclusive ones, too: they must look
 	 * again, since nothing is wanted on their behalf any more.
 	 */
-	if (waitqueue_active(&e->wait))
-		__wake_up(&e->wait, TASK_INTERRUPTIBLE, 0, poll_to_key(0));
+	__wake_up(&e->wait, TASK_INTERRUPTIBLE, 0, poll_to_key(0));
 }
 
 void schm_ring_ring(struct schm_ring_end *e, bool sync)

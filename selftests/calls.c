@@ -43,7 +43,7 @@ static int seize_all(pid_t pid)
 		return -1;
 	while (!ret && (d = readdir(dir)))
 		if (d->d_name[0] != '.')
-			ret = seize(atoi(d->d_name));
+			ret = seize((pid_t)strtol(d->d_name, NULL, 10));
 	closedir(dir);
 	return ret;
 }

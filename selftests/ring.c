@@ -108,7 +108,7 @@ int ring_pair_begin(struct ring_pair *pair, struct provider *p, int file,
 {
 	struct scheme_ring_attach arg = { .word = 77 };
 	struct job job;
-	int ret, fd = ring_create(file, sq_entries, cq_entries);
+	int fd = ring_create(file, sq_entries, cq_entries), ret;
 
 	if (fd < 0)
 		return fd;
@@ -118,7 +118,7 @@ int ring_pair_begin(struct ring_pair *pair, struct provider *p, int file,
 	arg.ring = fd;
 	job_ioctl(&job, file, SCHEME_IOC_RING_ATTACH, &arg);
 	ret = accept_end(p, &pair->prov);
-	return ret ? ret : job_wait(&job);
+	return ret ? ret : (int)job_wait(&job);
 }
 
 void ring_pair_end(struct ring_pair *pair)
@@ -170,7 +170,7 @@ int ring_memfd(size_t size, unsigned int seals)
 {
 	int fd = memfd_create("pool", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd < 0 || ftruncate(fd, size) || fcntl(fd, F_ADD_SEALS, seals))
+	if (fd < 0 || ftruncate(fd, (off_t)size) || fcntl(fd, F_ADD_SEALS, seals))
 		return -errno;
 	return fd;
 }

@@ -107,7 +107,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	fd = scheme_open(argv[1], O_RDONLY | O_CLOEXEC, 0);
-	ret = fd < 0 ? fd : scheme_ring_open(&c.ring, fd, NULL, DEPTH * BLOCK, 0);
+	ret = fd < 0 ? fd : scheme_ring_open(&c.ring, fd, NULL, (size_t)DEPTH * BLOCK, 0);
 	if (!ret) {
 		ret = scheme_ring_add_file(c.ring, fd);	/* the first one has index 0 */
 		if (ret >= 0)

@@ -280,15 +280,15 @@ static inline void ring_publish(struct scheme_ring *r, uint32_t flag)
 }
 
 /*
- * Entries were taken, and that is published. Where many more wait, as far as we have
- * seen, the other side may sleep for room and is woken. Else that look comes with the
- * next one, but before we wait: the other side cannot be out of room unless there is
- * half a ring for us to take, of which we learn then.
+ * Entries were taken, and that is published. Where half a ring waited, as far as we
+ * have seen, the other side may sleep for room and is woken. Else that look comes with
+ * the next one, but before we wait: the other side is not out of room unless we find
+ * half a ring to take before there is nothing more.
  */
 static inline void ring_made_room(struct scheme_ring *r, uint32_t filled)
 {
 	r->owes_look = true;
-	if (filled > r->take.entries / 2)
+	if (filled >= r->take.entries / 2)
 		ring_publish(r, 0);
 }
 

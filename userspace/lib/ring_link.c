@@ -145,6 +145,8 @@ static int spin_or_sleep(struct scheme_ring *r, uint32_t wants, uint64_t until)
 
 	if (until && until <= now_ns())
 		return -ETIME;
+	/* a look may have taken what nobody asked for */
+	ring_settle(r);
 	if (r->spin_ns) {
 		ring_pay(r);
 		if (spin(r, wants, until))

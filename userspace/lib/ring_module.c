@@ -121,6 +121,7 @@ static void *map_parts(const struct scheme_ring_info *info, const struct part *p
 	bool client = info->side == SCHEME_RING_SIDE_CLIENT;
 	uint8_t *base = mmap(NULL, size, PROT_NONE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *part;
 	int prot;
 
 	if (base == MAP_FAILED)
@@ -129,8 +130,9 @@ static void *map_parts(const struct scheme_ring_info *info, const struct part *p
 		prot = PROT_READ;
 		if (client ? p[i].client : p[i].provider)
 			prot |= PROT_WRITE;
-		if (mmap(base + p[i].at, (size_t)p[i].bytes, prot,
-			 MAP_SHARED | MAP_FIXED, fd, (off_t)p[i].at) == MAP_FAILED) {
+		part = mmap(base + p[i].at, (size_t)p[i].bytes, prot,
+			    MAP_SHARED | MAP_FIXED, fd, (off_t)p[i].at);
+		if (part == MAP_FAILED) {
 			munmap(base, size);
 			return MAP_FAILED;
 		}

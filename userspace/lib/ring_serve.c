@@ -67,8 +67,9 @@ int server_post(struct scheme_req *req, const struct scheme_cqe *cqe)
 	}
 	pthread_mutex_lock(&s->lock);
 	add_answer_locked(s, r, cqe);
-	pthread_mutex_unlock(&s->lock);
+	/* inside: with the last answer taken, the server may go */
 	server_wake(s);
+	pthread_mutex_unlock(&s->lock);
 	return 0;
 }
 
@@ -96,10 +97,9 @@ int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra)
 	} else {
 		s->nr_more++;
 		add_answer_locked(s, NULL, &cqe);
+		server_wake(s);
 	}
 	pthread_mutex_unlock(&s->lock);
-	if (!ret)
-		server_wake(s);
 	return ret;
 }
 
@@ -428,8 +428,16 @@ static void end(struct scheme_ring_server *s)
 static void set_thread(struct scheme_ring_server *s, uintptr_t self)
 {
 	atomic_store_explicit(&s->thread, self, memory_order_relaxed);
-	if (atomic_load_explicit(&s->awake, memory_order_relaxed) != self)
-		atomic_store(&s->awake, self);
+	if (atomic_load_explicit(&s->awake, memory_order_relaxed) == self)
+		return;
+	atomic_store(&s->awake, self);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* A request has come free for the entry that waits for one. */
+static bool held_can_go(const struct scheme_ring_server *s)
+{
+	return s->holds && !is_full(s);
 }
 
 static int serve_round(struct scheme_ring_server *s)
@@ -445,7 +453,7 @@ static int serve_round(struct scheme_ring_server *s)
 		    events_posted(s))
 			run_all(s);
 		total += nr > 0 ? nr : 0;
-	} while (more && (unsigned int)total < s->config.depth);
+	} while ((more && (unsigned int)total < s->config.depth) || held_can_go(s));
 	if (nr < 0)
 		end(s);
 	ring_settle(s->ring);
@@ -458,7 +466,7 @@ int server_look(struct scheme_ring_server *s)
 	struct scheme_ring *r = s->ring;
 	int ret;
 
-	if (events_posted(s))
+	if (events_posted(s) || held_can_go(s))
 		return 1;
 	if (server_has_answers(s)) {
 		ret = ring_space(r, 1);
@@ -470,9 +478,12 @@ int server_look(struct scheme_ring_server *s)
 	return ret ? ret : r->gone ? -ESHUTDOWN : -EAGAIN;
 }
 
+/* What is waited for may become something else as another thread answers. */
 static int look(struct scheme_ring *r)
 {
-	return server_look(r->server);
+	struct scheme_ring_server *s = r->server;
+
+	return server_wants(s) == s->awaited ? server_look(s) : 1;
 }
 
 uint32_t server_wants(struct scheme_ring_server *s)
@@ -488,7 +499,8 @@ int scheme_ring_server_step(struct scheme_ring_server *s, int64_t timeout_ns)
 
 	if (ret || !timeout_ns)
 		return ret;
-	ret = ring_await(s->ring, look, server_wants(s), timeout_ns);
+	s->awaited = server_wants(s);
+	ret = ring_await(s->ring, look, s->awaited, timeout_ns);
 	return ret == -ETIME || ret == -EINTR ? ret : serve_round(s);
 }
 

@@ -81,6 +81,7 @@ struct scheme_ring_server {
 	struct scheme_ring	*ring;		/* constant */
 	struct scheme_ring_server_config config; /* constant */
 	_Atomic uintptr_t	thread;		/* pthread_self() in a step, else 0 */
+	uint32_t		awaited;	/* by a step that sleeps: SCHEME_RING_NEED_* */
 	_Atomic uintptr_t	awake;		/* that of the last step, 0 when armed */
 
 	struct ring_req		*reqs;		/* config.depth of them */

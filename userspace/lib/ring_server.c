@@ -99,7 +99,7 @@ static uint32_t wanted_events(struct scheme_ring_server *s)
 
 int scheme_ring_server_arm(struct scheme_ring_server *s)
 {
-	uint32_t events = wanted_events(s);
+	uint32_t events;
 	int ret;
 
 	reset_self(s);
@@ -107,6 +107,8 @@ int scheme_ring_server_arm(struct scheme_ring_server *s)
 	atomic_store(&s->awake, 0);
 	/* before the look: what comes after it must find us polling */
 	atomic_store(&s->ring->polled, true);
+	atomic_thread_fence(memory_order_seq_cst);
+	events = wanted_events(s);
 	if (server_look(s) == -EAGAIN) {
 		ret = set_interest(s, events);
 		if (!ret && events)
@@ -176,6 +178,7 @@ new_server(const struct scheme_ring_server_config *c, uint32_t nr_fixed)
 	s->files = calloc(c->files + nr_fixed, sizeof(*s->files));
 	s->chains = malloc(chains * sizeof(*s->chains));
 	s->answers = calloc(2 * (size_t)c->depth, sizeof(*s->answers));
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): these are pointers */
 	s->own_reqs = calloc(c->depth, sizeof(*s->own_reqs));
 	s->own_cqes = calloc(c->depth, sizeof(*s->own_cqes));
 	if (s->reqs && s->files && s->chains && s->answers && s->own_reqs &&

@@ -62,19 +62,19 @@ static void leave_seat(struct scheme *s, int seat)
 
 static int make_rings(struct scheme_queue *q)
 {
-	struct queue_rings *rings;
+	int wake;
 
 	if (q->rings)
 		return 0;
-	rings = calloc(1, sizeof(*rings));
-	if (!rings)
-		return -ENOMEM;
-	rings->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (rings->wake < 0) {
-		free(rings);
+	wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (wake < 0)
 		return -errno;
+	q->rings = calloc(1, sizeof(*q->rings));
+	if (!q->rings) {
+		close(wake);
+		return -ENOMEM;
 	}
-	q->rings = rings;
+	q->rings->wake = wake;
 	return 0;
 }
 
@@ -221,6 +221,7 @@ unsigned int rings_arm(struct scheme_queue *q, struct pollfd *fds, bool *ready)
 		/* before the look: what comes after it must find us polling */
 		atomic_store(&one->server->awake, 0);
 		atomic_store(&one->ring->polled, true);
+		atomic_thread_fence(memory_order_seq_cst);
 		if (is_ready(one))
 			*ready = true;
 		if (!one->ended)

@@ -135,7 +135,6 @@ struct delayed_work {
 
 #define init_waitqueue_head(wq)	INIT_LIST_HEAD(&(wq)->head)
 #define wq_has_sleeper(wq)	(!list_empty(&(wq)->head))
-#define waitqueue_active(wq)	wq_has_sleeper(wq)
 #define init_waitqueue_func_entry(e, f) ((void)((e)->func = (f)))
 #define add_wait_queue(wq, e)	list_add_tail(&(e)->entry, &(wq)->head)
 #define remove_wait_queue(wq, e) list_del(&(e)->entry)

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -274,6 +275,8 @@ int main(int argc, char **argv)
 	a.daemon.one_queue = true;
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	files_init(&a);
+	/* a client may hand over a pipe for a doorbell */
+	signal(SIGPIPE, SIG_IGN);
 	if (daemon_begin(&a.daemon))
 		return EXIT_FAILURE;
 	ret = run(&a);

@@ -11,6 +11,10 @@
 #define PATIENCE_NS	5000000000LL
 #define STATUS_BYTES	8192U
 
+#define RATE_MAX	1000000U
+#define CHANNELS_MAX	32U
+#define PERIOD_MAX	65536U
+
 /* Submit what has been made, and take its answer. */
 static int64_t ask(struct scheme_ring *ring)
 {
@@ -67,6 +71,14 @@ static uint64_t number_of(const struct json_object *o, const char *key)
 	       json_object_get_uint64(value) : 0;
 }
 
+/* What the sink says is its word, and decides how much memory we write to. */
+static bool status_possible(const struct sink_status *s)
+{
+	return s->rate && s->rate <= RATE_MAX && s->channels &&
+	       s->channels <= CHANNELS_MAX && s->period_frames &&
+	       s->period_frames <= PERIOD_MAX;
+}
+
 static int parse(struct sink_status *s, const char *text)
 {
 	struct json_object *o = json_tokener_parse(text);
@@ -83,7 +95,7 @@ static int parse(struct sink_status *s, const char *text)
 		.worst_late_ns = number_of(o, "worst_late_ns"),
 	};
 	json_object_put(o);
-	return s->rate && s->channels && s->period_frames ? 0 : -EPROTO;
+	return status_possible(s) ? 0 : -EPROTO;
 }
 
 static int64_t read_some(struct scheme_ring *ring, uint64_t handle,

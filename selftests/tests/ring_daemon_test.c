@@ -283,7 +283,7 @@ static int work_for_ever(void *arg)
 	struct victim *v = arg;
 	struct scheme_ring *ring;
 	struct scheme_cqe *cqe;
-	int fd = scheme_open(URL, O_RDWR | O_CLOEXEC, 0);
+	int ret, fd = scheme_open(URL, O_RDWR | O_CLOEXEC, 0);
 
 	if (fd < 0 || scheme_ring_open(&ring, fd, NULL, POOL, 0) ||
 	    scheme_ring_add_file(ring, fd))
@@ -292,15 +292,14 @@ static int work_for_ever(void *arg)
 		for (unsigned int k = 0; k <= i % 32; k++)
 			scheme_ring_prep_read(get(ring, k), SCHEME_RING_FIXED, k * BLOCK,
 					      BLOCK, 0);
-		if (scheme_ring_submit(ring) < 0)
-			return 2;
-		while (scheme_ring_in_flight(ring)) {
-			int ret = scheme_ring_wait_cqe(ring, &cqe, TIME);
-
-			if (ret)
-				return ret == -ESHUTDOWN ? 42 : 3;
-			scheme_ring_cqe_seen(ring, cqe);
+		ret = scheme_ring_submit(ring);
+		while (ret >= 0 && scheme_ring_in_flight(ring)) {
+			ret = scheme_ring_wait_cqe(ring, &cqe, TIME);
+			if (!ret)
+				scheme_ring_cqe_seen(ring, cqe);
 		}
+		if (ret < 0)
+			return ret == -ESHUTDOWN ? 42 : 3;
 		__atomic_add_fetch(&v->done, 1, __ATOMIC_SEQ_CST);
 	}
 }

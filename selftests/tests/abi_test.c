@@ -61,7 +61,8 @@ TEST_F(control, S4_query_tells_abi_and_features)
 	const __u64 known = SCHEME_F_URING_ENTER | SCHEME_F_URING_CANCEL |
 			    SCHEME_F_BUSY_POLL | SCHEME_F_EVENTS |
 			    SCHEME_F_SCHEMEFS | SCHEME_F_REQUEST |
-			    SCHEME_F_MEMORY | SCHEME_F_MEMORY_FIXED;
+			    SCHEME_F_MEMORY | SCHEME_F_MEMORY_FIXED |
+			    SCHEME_F_RING;
 
 	EXPECT_EQ(SCHEME_ABI, self->query.abi);
 	EXPECT_EQ(SCHEME_NAME_MAX, self->query.name_max);
@@ -72,6 +73,7 @@ TEST_F(control, S4_query_tells_abi_and_features)
 	EXPECT_NE(0, self->query.features & SCHEME_F_SCHEMEFS);
 	EXPECT_NE(0, self->query.features & SCHEME_F_REQUEST);
 	EXPECT_NE(0, self->query.features & SCHEME_F_MEMORY);
+	EXPECT_NE(0, self->query.features & SCHEME_F_RING);
 }
 
 TEST_F(control, S4_query_tells_limits)
@@ -429,8 +431,11 @@ TEST_F(files, S4_reserved_fields_come_back_as_zero)
 	ASSERT_EQ(0, provider_stats(&self->p, &stats));
 	for (int i = 0; i < 3; i++)
 		EXPECT_EQ(0, stats.reserved[i]);
-	for (int i = 0; i < 15; i++)
+	for (int i = 0; i < 12; i++)
 		EXPECT_EQ(0, self->p.q[0].kern->reserved[i]);
+	EXPECT_EQ(0, self->p.q[0].kern->reserved0);
+	/* of direct rings only */
+	EXPECT_EQ(0, self->p.q[0].kern->wants[0] | self->p.q[0].kern->wants[1]);
 }
 
 TEST_F(files, S4_new_descriptors_close_on_exec)

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "ring.h"
+#include "../uring.h"
 
 /* ---- making one ---------------------------------------------------------------- */
 
@@ -358,6 +359,51 @@ TEST_F(ring, D2_the_submission_of_2020_through_the_kernels_pages)
 	ASSERT_TRUE(ring_reap(&r->client, &cqe));
 	EXPECT_EQ(0, memcmp(&answer, &cqe, sizeof(cqe)));
 	ring_pair_end(r);
+}
+
+/* ---- the kinds of rings ------------------------------------------------------------ */
+
+/* A provider's queue: takes the read and answers it with one byte. */
+static void serve_read(struct __test_metadata *_metadata, struct queue *q, char byte)
+{
+	struct scheme_sqe sqe;
+
+	ASSERT_EQ(0, queue_expect(q, &sqe, SCHEME_OP_READ));
+	*(char *)queue_payload(q, &sqe) = byte;
+	EXPECT_EQ(0, queue_answer(q, &sqe, 1));
+}
+
+TEST_F(ring, U5_one_uring_for_two_schemes_beside_a_direct_ring)
+{
+	struct provider other;
+	struct io_uring uring;
+	struct scheme_sqe sqe;
+	int file;
+	char got[2] = "";
+
+	BEGIN_PAIR();
+	ASSERT_EQ(0, provider_begin(&other, "test-ring2"));
+	file = client_open(&other, O_RDWR, 1, 0);
+	ASSERT_LE(0, file);
+	ASSERT_EQ(0, uring_begin(&uring, 0));
+	/* the client's ring to the kernel, for both; the kernel's to each provider */
+	io_uring_prep_read(io_uring_get_sqe(&uring), self->file, &got[0], 1, 0);
+	io_uring_prep_read(io_uring_get_sqe(&uring), file, &got[1], 1, 0);
+	ASSERT_EQ(2, io_uring_submit(&uring));
+	/* and, in between, the one that both sides share */
+	ring_submit(&self->pair.client, &(struct scheme_sqe){ .user_data = 9 });
+	ASSERT_TRUE(ring_take(&self->pair.prov, &sqe));
+	EXPECT_EQ(9, sqe.user_data);
+	serve_read(_metadata, &other.q[0], 'o');
+	serve_read(_metadata, self->q, 's');
+	for (int i = 0; i < 2; i++)
+		EXPECT_EQ(1, uring_wait(&uring, 0));
+	EXPECT_EQ('s', got[0]);
+	EXPECT_EQ('o', got[1]);
+	io_uring_queue_exit(&uring);
+	close(file);
+	provider_end(&other);
+	ring_pair_end(&self->pair);
 }
 
 TEST_HARNESS_MAIN

@@ -24,6 +24,7 @@
 /* A block has the place in the pool, and the user_data, of its turn. */
 struct copy {
 	struct scheme_ring	*ring;
+	uint64_t		file;		/* as entries name it */
 	uint64_t		asked;		/* blocks */
 	int32_t			len[DEPTH];	/* what has come; -1: not yet */
 };
@@ -37,7 +38,7 @@ static int ask(struct copy *c, uint64_t written)
 
 		if (!sqe)
 			break;
-		scheme_ring_prep_read(sqe, SCHEME_RING_FIXED | 0, place * BLOCK, BLOCK,
+		scheme_ring_prep_read(sqe, c->file, place * BLOCK, BLOCK,
 				      c->asked * BLOCK);
 		sqe->user_data = place;
 		c->len[place] = -1;
@@ -109,9 +110,11 @@ int main(int argc, char **argv)
 	fd = scheme_open(argv[1], O_RDONLY | O_CLOEXEC, 0);
 	ret = fd < 0 ? fd : scheme_ring_open(&c.ring, fd, NULL, (size_t)DEPTH * BLOCK, 0);
 	if (!ret) {
-		ret = scheme_ring_add_file(c.ring, fd);	/* the first one has index 0 */
-		if (ret >= 0)
+		ret = scheme_ring_add_file(c.ring, fd);
+		if (ret >= 0) {
+			c.file = SCHEME_RING_FIXED | (uint64_t)ret;
 			ret = copy(&c);
+		}
 		scheme_ring_close(c.ring);
 	}
 	if (ret < 0)

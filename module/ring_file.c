@@ -77,8 +77,11 @@ static int ring_mmap(struct file *file, struct vm_area_struct *vma)
 	struct schm_ring_end *e = file->private_data;
 	int ret;
 
-	if (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC))
+	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
+	/* newer kernels refuse that themselves */
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
 	if (vma->vm_pgoff >= POOL_PAGE)
 		return schm_ring_map_region(e->ring, vma);
 	ret = map_parts(e, vma);

@@ -306,7 +306,7 @@ TEST_F(ring, U7_mappings_that_cannot_be)
 	BEGIN_PAIR();
 	fd = c->fd;
 	EXPECT_EQ(-EINVAL, map_errno(fd, 0, PAGE, PROT_READ, MAP_PRIVATE));
-	EXPECT_EQ(-EINVAL, map_errno(fd, 0, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED));
+	EXPECT_EQ(-EPERM, map_errno(fd, 0, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED));
 	EXPECT_EQ(-ENXIO, map_errno(fd, c->info.size, PAGE, PROT_READ, MAP_SHARED));
 	EXPECT_EQ(-ENXIO, map_errno(fd, 0, c->info.size + PAGE, PROT_READ, MAP_SHARED));
 	/* all of it, for reading; a part that is not ours makes the whole not writable */

@@ -22,8 +22,8 @@
  * A command in the wrong state is EBADFD, after Shutdown ESHUTDOWN. What is on
  * the rings at the Shutdown can still be taken.
  *
- * Memory. mmap(2) with MAP_SHARED and without PROT_EXEC; a mapping is not
- * inherited by fork(2) and cannot grow. From offset 0 on are five parts, each of
+ * Memory. mmap(2) with MAP_SHARED (else EINVAL) and without PROT_EXEC (EPERM); a
+ * mapping is not inherited by fork(2) and cannot grow. From offset 0 on are five parts, each of
  * whole pages, of which a side may write two: EACCES for a writable mapping that
  * touches another one, and such a mapping cannot be made writable later.
  *

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <scheme_ring.h>
@@ -194,9 +195,12 @@ TEST_F(null, U3_the_caller_decides_when_to_wait)
 	struct rusage before, after;
 	struct scheme_cqe *cqe;
 	uint64_t user_data = 0, seen = 0;
+	siginfo_t info;
 
 	ASSERT_EQ(BLOCK, read_block(self->s.ring, 0, 0));
 	ASSERT_EQ(0, kill(self->s.daemon, SIGSTOP));
+	/* it may be running: until it is not */
+	ASSERT_EQ(0, waitid(P_PID, self->s.daemon, &info, WSTOPPED));
 	ASSERT_EQ(0, getrusage(RUSAGE_THREAD, &before));
 	for (uint64_t i = 0; i < 60; i++) {
 		scheme_ring_prep_read(get(self->s.ring, i), SCHEME_RING_FIXED, i * BLOCK,

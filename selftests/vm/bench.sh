@@ -28,7 +28,7 @@ say "building"
 build >"$dir/build.log" 2>&1 || { tail -30 "$dir/build.log"; die "the build fails, see $dir/build.log"; }
 programs=()
 for program in "$BUILD"/userspace/bench/*; do
-	[ ! -x "$program" ] || programs+=("$(basename "$program")")
+	[ ! -f "$program" ] || [ ! -x "$program" ] || programs+=("$(basename "$program")")
 done
 [ ${#programs[@]} -gt 0 ] || die "there are no benchmarks in $BUILD/userspace/bench"
 

@@ -196,6 +196,54 @@ TEST_F(ring, S18_a_client_that_does_not_wait_for_the_answer_has_no_ring)
 	ring_side_end(&prov);
 }
 
+TEST_F(ring, S20_a_provider_that_dies_before_its_answer_leaves_no_ring)
+{
+	struct scheme_ring_attach arg = { };
+	struct ring_side client, prov;
+
+	ASSERT_EQ(0, ring_side_map(&client, ring_create(self->file, SQ, CQ)));
+	arg.ring = client.fd;
+	job_ioctl(&self->job, self->file, SCHEME_IOC_RING_ATTACH, &arg);
+	ASSERT_EQ(0, queue_expect(self->q, &self->sqe, SCHEME_OP_RING_ATTACH));
+	ASSERT_EQ(0, ring_side_map(&prov, queue_fetch(self->q, self->sqe.user_data, O_CLOEXEC)));
+	ASSERT_EQ(0, do_ioctl(self->p.fd, SCHEME_IOC_DESTROY, NULL));
+	EXPECT_EQ(-ENODEV, job_wait(&self->job));
+	EXPECT_EQ(SCHEME_RING_SHUTDOWN, ring_state(client.fd));
+	EXPECT_EQ(SCHEME_RING_DEAD, prov.kern->state);
+	ring_side_end(&client);
+	ring_side_end(&prov);
+}
+
+/* By an end of the parent's, which has no mapping of it after the fork. */
+static int child_attaches(void *arg)
+{
+	const int *fd = arg;
+	struct ring_side mine;
+
+	return ring_side_map(&mine, fd[1]) ? 1 : ring_attach(fd[0], fd[1], 0);
+}
+
+TEST_F(ring, U29_a_client_that_is_killed_before_the_answer_has_no_ring)
+{
+	int fd[2] = { self->file, ring_create(self->file, SQ, CQ) };
+	struct ring_side prov;
+	pid_t pid;
+
+	ASSERT_LE(0, fd[1]);
+	pid = child_start(child_attaches, fd);
+	ASSERT_EQ(0, queue_expect(self->q, &self->sqe, SCHEME_OP_RING_ATTACH));
+	ASSERT_EQ(0, ring_side_map(&prov, queue_fetch(self->q, self->sqe.user_data, O_CLOEXEC)));
+	EXPECT_EQ(SCHEME_RING_ATTACHING, ring_state(fd[1]));
+	child_kill(pid);
+	/* the parent still has the client's end: it is the request that ended it */
+	EXPECT_TRUE(wait_until(ring_state(prov.fd) == SCHEME_RING_SHUTDOWN));
+	EXPECT_EQ(-ESHUTDOWN, ring_attach(self->file, fd[1], 0));
+	/* and it still wants its one answer */
+	EXPECT_EQ(0, queue_answer(self->q, &self->sqe, 0));
+	close(fd[1]);
+	ring_side_end(&prov);
+}
+
 TEST_F(ring, S30_there_is_a_limit_for_each_user)
 {
 	int fd[300], nr = 0;
@@ -260,15 +308,14 @@ static int map_errno(int fd, uint64_t offset, size_t size, int prot, int flags)
 }
 
 /* All that the side must not write to, and cannot make writable. */
-static int guarded(struct __test_metadata *_metadata, const struct ring_side *s, void *part,
-		   uint32_t offset)
+static void guarded(struct __test_metadata *_metadata, const struct ring_side *s, void *part,
+		    uint32_t offset)
 {
 	EXPECT_EQ(-EACCES, map_errno(s->fd, offset, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED));
 	EXPECT_EQ(-EACCES, map_errno(s->fd, offset, PAGE, PROT_WRITE, MAP_SHARED));
 	EXPECT_NE(0, mprotect(part, PAGE, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(EACCES, errno);
 	EXPECT_TRUE(write_faults(part));
-	return 0;
 }
 
 TEST_F(ring, U7_the_client_cannot_write_what_is_not_its_own)

@@ -122,6 +122,21 @@ static int new_dma_buf(void)
 	return ret;
 }
 
+/* From its first ring on, the keeper has one descriptor more. */
+static int first_ring(int file)
+{
+	unsigned int before = descriptors();
+	struct ring_side side;
+	int fd = ring_create(file, SQ, CQ);
+	int ret = fd < 0 ? fd : ring_side_map(&side, fd);
+
+	ret = ret ?: ring_attach(file, fd, 0);
+	if (ret)
+		return ret;
+	ring_side_end(&side);
+	return wait_until(descriptors() == before + 1) ? 0 : -EBUSY;
+}
+
 FIXTURE_SETUP(failnth)
 {
 	int ret = inject_begin(&self->inject);
@@ -132,6 +147,7 @@ FIXTURE_SETUP(failnth)
 	ASSERT_EQ(0, keeper_begin(&self->k));
 	self->file = scheme_open(NAME ":file", O_RDWR | O_CLOEXEC, 0);
 	ASSERT_LE(0, self->file);
+	ASSERT_EQ(0, first_ring(self->file));
 	ASSERT_EQ(0, provider_begin(&self->own, NAME "-own"));
 	self->own_file = client_open(&self->own, O_RDWR, 7, 0);
 	ASSERT_LE(0, self->own_file);

@@ -226,8 +226,6 @@ bool req_claim(struct scheme_req *req);
 int req_post(struct scheme_req *req, struct scheme_cqe *cqe);
 /* Run the callback of a pending request whose payload has been checked. */
 void req_run(struct scheme_req *req);
-/* Has this operation a payload that ends with text, for which a NUL needs room? */
-bool op_has_text(uint8_t opcode);
 /* From an entry to its callback: operations on one path, on two, and others. */
 void run_path(struct scheme_req *req);
 void run_paths(struct scheme_req *req);

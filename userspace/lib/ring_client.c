@@ -176,7 +176,7 @@ int scheme_ring_peek_cqe(struct scheme_ring *r, struct scheme_cqe **cqe)
 int scheme_ring_submit_and_wait(struct scheme_ring *r, struct scheme_cqe **cqe,
 				int64_t timeout_ns)
 {
-	int ret = submit(r, true);
+	int ret = r->nr_staged || r->side != SCHEME_RING_CLIENT ? submit(r, true) : 0;
 
 	if (ret < 0 && ret != -ESHUTDOWN)
 		return ret;

@@ -6,6 +6,7 @@
  * lets it.
  */
 #include "ring_serve.h"
+#include "op.h"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -249,26 +250,15 @@ static int check_open(const struct scheme_sqe *sqe, uint32_t flags)
 
 int files_check(struct scheme_sqe *sqe, uint32_t flags)
 {
-	switch (sqe->opcode) {
-	case SCHEME_OP_OPEN:
-		return check_open(sqe, flags);
-	case SCHEME_OP_READ:
+	if (op_is(sqe->opcode, OP_READS))
 		return may_read(flags) ? 0 : -EBADF;
-	case SCHEME_OP_WRITE:
-		if (flags & O_APPEND)
-			sqe->op_flags |= SCHEME_RW_APPEND;
-		return may_write(flags) ? 0 : -EBADF;
-	case SCHEME_OP_TRUNCATE:
-	case SCHEME_OP_UTIMENS:
-	case SCHEME_OP_CHMOD:
-	case SCHEME_OP_CHOWN:
-	case SCHEME_OP_RENAME:
-	case SCHEME_OP_LINK:
-	case SCHEME_OP_UNLINK:
-	case SCHEME_OP_SYMLINK:
-	case SCHEME_OP_MKDIR:
+	if (op_is(sqe->opcode, OP_CHANGES))
 		return may_write(flags) ? 0 : -EACCES;
-	default:
+	if (sqe->opcode == SCHEME_OP_OPEN)
+		return check_open(sqe, flags);
+	if (!op_is(sqe->opcode, OP_WRITES))
 		return 0;
-	}
+	if (flags & O_APPEND)
+		sqe->op_flags |= SCHEME_RW_APPEND;
+	return may_write(flags) ? 0 : -EBADF;
 }

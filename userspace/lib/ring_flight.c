@@ -7,6 +7,7 @@
  * them it is for, so their buffers are kept until the last of them is answered.
  */
 #include "ring_int.h"
+#include "op.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -104,19 +105,7 @@ static void add_hold(struct ring_flights *f, struct ring_group *g,
 /* The most that an answer's result can be. */
 static uint64_t limit_of(const struct scheme_sqe *sqe)
 {
-	switch (sqe->opcode) {
-	case SCHEME_OP_READ:
-	case SCHEME_OP_WRITE:
-	case SCHEME_OP_GETDENTS:
-		return sqe->len;
-	case SCHEME_OP_STAT:
-	case SCHEME_OP_STATFS:
-	case SCHEME_OP_PATH:
-	case SCHEME_OP_READLINK:
-		return sqe->aux;
-	default:
-		return INT64_MAX;
-	}
+	return op_is(sqe->opcode, OP_COUNTS) ? op_bytes(sqe) : INT64_MAX;
 }
 
 /* Likewise its second result, where that is a number of bytes. */

@@ -251,7 +251,18 @@ static inline int ring_space(struct scheme_ring *r, uint32_t want)
 	return room > 0 ? room : ring_no_space(r, room);
 }
 
-/* The same, for ring_await(). */
+/* Answers for which there is room, as ring_space() has said; then ring_publish(). */
+static inline void ring_put_cqes(struct scheme_ring *r, const struct scheme_cqe *cqes,
+				 unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		r->cqes[ring_slot(&r->put)] = cqes[i];
+		r->put.at++;
+	}
+	ring_store(&r->put);
+}
+
+/* Those two for ring_await(). */
 int ring_look_entries(struct scheme_ring *r);
 int ring_look_space(struct scheme_ring *r);
 
@@ -298,9 +309,23 @@ static inline void ring_settle(struct scheme_ring *r)
 		ring_publish(r, 0);
 }
 
-/* The same, but with the next wait, or by ring_pay(). */
-void ring_publish_late(struct scheme_ring *r, uint32_t flag);
-void ring_pay(struct scheme_ring *r);
+/* Like ring_publish(), but who sleeps is woken with the next wait, or by ring_pay(). */
+static inline void ring_publish_late(struct scheme_ring *r, uint32_t flag)
+{
+	if (r->owes_look)
+		flag |= SCHEME_RING_NEED_ROOM;
+	r->owes_look = false;
+	r->owes_bell |= ring_peer_waits(r, flag);
+}
+
+static inline void ring_pay(struct scheme_ring *r)
+{
+	if (!r->owes_bell)
+		return;
+	r->owes_bell = false;
+	r->bell->doorbell(r);
+}
+
 /*
  * Sleep for what wants says, SCHEME_RING_NEED_* bits, unless it is there. 0 for
  * a look at the ring, -ETIME, -EINTR.
@@ -311,8 +336,19 @@ int ring_sleep(struct scheme_ring *r, uint32_t wants, int64_t timeout_ns);
  * what wants says.
  */
 typedef int (*ring_look_fn)(struct scheme_ring *r);
-int ring_await(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
-	       int64_t timeout_ns);
+int ring_await_more(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
+		    int64_t timeout_ns);
+static inline int ring_await(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
+			     int64_t timeout_ns)
+{
+	int ret = look(r);
+
+	if (ret == -EAGAIN)
+		return ring_await_more(r, look, wants, timeout_ns);
+	ring_pay(r);
+	return ret;
+}
+
 /* Our side ends. */
 void ring_end_side(struct scheme_ring *r);
 
@@ -323,6 +359,28 @@ static inline void flights_settle(struct scheme_ring *r)
 	r->ended = NULL;
 	if (g)
 		flights_end(r, g);
+}
+
+/* Nearly always it is the first. */
+static inline const struct ring_region *region_of(const struct scheme_ring *r,
+						  uint64_t addr)
+{
+	for (unsigned int i = 0; i < r->nr_regions; i++) {
+		const struct ring_region *g = &r->regions[i];
+
+		if (addr - g->offset < g->size)		/* one that is below is far above */
+			return g;
+	}
+	return NULL;
+}
+
+static inline void *ring_at(const struct scheme_ring *r, uint64_t addr, uint64_t len)
+{
+	const struct ring_region *g = region_of(r, addr);
+
+	if (!g || len > g->size - (addr - g->offset))
+		return NULL;
+	return g->mem + (addr - g->offset);
 }
 
 /* Client, pool: hold the buffer around addr; its begin, or NO_HOLD. */

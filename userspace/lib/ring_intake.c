@@ -5,6 +5,7 @@
  * anybody looks at them.
  */
 #include "ring_serve.h"
+#include "op.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -24,13 +25,12 @@
  */
 static void *pool_at(struct scheme_ring_server *s, uint64_t addr, uint64_t len)
 {
-	void *mem = scheme_ring_at(s->ring, addr, len);
+	void *mem = ring_at(s->ring, addr, len);
 
 	if (mem || !s->may_learn)
 		return mem;
 	s->may_learn = false;
-	return scheme_ring_learn_regions(s->ring) > 0 ?
-		scheme_ring_at(s->ring, addr, len) : NULL;
+	return scheme_ring_learn_regions(s->ring) > 0 ? ring_at(s->ring, addr, len) : NULL;
 }
 
 static int take_text(struct ring_req *r)
@@ -52,30 +52,10 @@ static int take_text(struct ring_req *r)
 	return 0;
 }
 
-/* Bytes of the pool that the request and its answer need at addr. */
-static uint64_t shared_bytes(const struct scheme_sqe *sqe)
-{
-	switch (sqe->opcode) {
-	case SCHEME_OP_READ:
-	case SCHEME_OP_WRITE:
-	case SCHEME_OP_GETDENTS:
-		return sqe->len;
-	case SCHEME_OP_CALL:
-		return sqe->aux > sqe->len ? sqe->aux : sqe->len;
-	case SCHEME_OP_STAT:
-	case SCHEME_OP_STATFS:
-	case SCHEME_OP_PATH:
-	case SCHEME_OP_READLINK:
-		return sqe->aux;
-	default:
-		return sqe->opcode >= SCHEME_OP_PROVIDER ? sqe->len : 0;
-	}
-}
-
 static int take_payload(struct ring_req *r)
 {
 	struct scheme_req *req = &r->req;
-	uint64_t bytes = shared_bytes(&req->sqe);
+	uint64_t bytes = op_bytes(&req->sqe);
 
 	/* without bytes there is nothing to point at, but no NULL either */
 	req->in = req->out = (uint8_t *)&r->req.sqe;
@@ -89,27 +69,10 @@ static int take_payload(struct ring_req *r)
 		req->in = req->out;
 		req->room = (uint32_t)bytes;
 	}
-	return op_has_text(req->sqe.opcode) ? take_text(r) : 0;
+	return op_is(req->sqe.opcode, OP_TEXT) ? take_text(r) : 0;
 }
 
 /* ---- files ------------------------------------------------------------------- */
-
-static bool makes_file(uint8_t opcode)
-{
-	return opcode == SCHEME_OP_OPEN || opcode == SCHEME_OP_DUP;
-}
-
-static bool has_second(uint8_t opcode)
-{
-	return opcode == SCHEME_OP_RENAME || opcode == SCHEME_OP_LINK ||
-	       opcode == SCHEME_OP_SYMLINK;
-}
-
-/* A link has nothing but its path. */
-static bool has_first(uint8_t opcode)
-{
-	return opcode != SCHEME_OP_NOP && opcode != SCHEME_OP_SYMLINK;
-}
 
 static int use_files(struct ring_req *r, uint32_t *flags)
 {
@@ -117,12 +80,12 @@ static int use_files(struct ring_req *r, uint32_t *flags)
 	struct scheme_sqe *sqe = &r->req.sqe;
 	int ret = 0;
 
-	if (has_first(sqe->opcode)) {
+	if (op_is(sqe->opcode, OP_FILE)) {
 		ret = files_use(s, sqe->handle, &sqe->handle, &r->file, flags);
 		if (!ret)
 			ret = files_check(sqe, *flags);
 	}
-	if (!ret && has_second(sqe->opcode)) {
+	if (!ret && op_is(sqe->opcode, OP_SECOND)) {
 		ret = files_use(s, sqe->aux, &sqe->aux, &r->file2, flags);
 		if (!ret)
 			ret = files_check(sqe, *flags);
@@ -137,7 +100,7 @@ static int take_files(struct ring_req *r)
 	uint32_t flags = 0;
 	int ret = use_files(r, &flags);
 
-	if (ret || !makes_file(sqe->opcode))
+	if (ret || !op_is(sqe->opcode, OP_OPENS))
 		return ret;
 	r->opened_flags = sqe->opcode == SCHEME_OP_DUP ? flags :
 		sqe->op_flags & (O_ACCMODE | O_APPEND);
@@ -190,19 +153,9 @@ static int check(const struct scheme_sqe *sqe)
 {
 	if (sqe->flags & ~KNOWN_SQE_FLAGS || (sqe->flags & CHAINS) == CHAINS)
 		return -EINVAL;
-	switch (sqe->opcode) {
-	case SCHEME_OP_SENDFD:
-	case SCHEME_OP_RECVFD:
-	case SCHEME_OP_MMAP_PREP:
-	case SCHEME_OP_RING_ATTACH:
-		return -EOPNOTSUPP;	/* they need the kernel */
-	case SCHEME_OP_CLOSE:
-	case SCHEME_OP_CANCEL:
-	case SCHEME_OP_MUNMAP:
-		return -EINVAL;		/* one-way */
-	default:
-		return 0;
-	}
+	if (op_is(sqe->opcode, OP_KERNEL))
+		return -EOPNOTSUPP;
+	return op_is(sqe->opcode, OP_ONEWAY) ? -EINVAL : 0;
 }
 
 void intake(struct scheme_ring_server *s)
@@ -226,7 +179,7 @@ void intake(struct scheme_ring_server *s)
 		r->error = take_files(r);
 	if (r->error)
 		return;
-	r->opening = makes_file(r->req.sqe.opcode);
+	r->opening = op_is(r->req.sqe.opcode, OP_OPENS);
 	r->error = take_payload(r);
 }
 

@@ -52,22 +52,6 @@ int ring_look_space(struct scheme_ring *r)
 
 /* ---- sleep and wake --------------------------------------------------------- */
 
-void ring_publish_late(struct scheme_ring *r, uint32_t flag)
-{
-	if (r->owes_look)
-		flag |= SCHEME_RING_NEED_ROOM;
-	r->owes_look = false;
-	r->owes_bell |= ring_peer_waits(r, flag);
-}
-
-void ring_pay(struct scheme_ring *r)
-{
-	if (!r->owes_bell)
-		return;
-	r->owes_bell = false;
-	r->bell->doorbell(r);
-}
-
 #define ENDED	(SCHEME_RING_DEAD | SCHEME_RING_BROKEN)
 
 /* Is there anything to go on with? An index that cannot be is, too. */
@@ -163,15 +147,14 @@ static uint64_t deadline(int64_t timeout_ns)
 	return timeout_ns < 0 ? 0 : now_ns() + (uint64_t)timeout_ns;
 }
 
-int ring_await(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
-	       int64_t timeout_ns)
+int ring_await_more(struct scheme_ring *r, ring_look_fn look, uint32_t wants,
+		    int64_t timeout_ns)
 {
 	uint64_t until;
-	int wait = 0, ret = look(r);
+	int wait = 0, ret = -EAGAIN;
 
-	if (ret == -EAGAIN)
-		ring_settle(r);
-	if (ret != -EAGAIN || !timeout_ns) {
+	ring_settle(r);
+	if (!timeout_ns) {
 		ring_pay(r);
 		return ret;
 	}

@@ -95,25 +95,9 @@ void pool_uninit(struct scheme_ring *r)
 	r->nr_regions = 0;
 }
 
-static inline const struct ring_region *region_of(const struct scheme_ring *r,
-					   uint64_t addr)
-{
-	for (unsigned int i = 0; i < r->nr_regions; i++) {
-		const struct ring_region *g = &r->regions[i];
-
-		if (addr >= g->offset && addr - g->offset < g->size)
-			return g;
-	}
-	return NULL;
-}
-
 void *scheme_ring_at(const struct scheme_ring *r, uint64_t addr, uint64_t len)
 {
-	const struct ring_region *g = region_of(r, addr);
-
-	if (!g || len > g->size - (addr - g->offset))
-		return NULL;
-	return g->mem + (addr - g->offset);
+	return ring_at(r, addr, len);
 }
 
 /* ---- buffers ----------------------------------------------------------------- */

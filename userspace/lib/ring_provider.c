@@ -55,11 +55,7 @@ int scheme_ring_push(struct scheme_ring *r, const struct scheme_cqe *cqes,
 	if (room < 0)
 		return room;
 	put = least(nr, (unsigned int)room);
-	for (unsigned int i = 0; i < put; i++) {
-		memcpy(&r->cqes[ring_slot(&r->put)], &cqes[i], sizeof(*cqes));
-		r->put.at++;
-	}
-	ring_store(&r->put);
+	ring_put_cqes(r, cqes, put);
 	ring_publish(r, SCHEME_RING_NEED_WAKEUP);
 	return (int)put;
 }

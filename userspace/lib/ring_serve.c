@@ -204,8 +204,10 @@ static unsigned int room_for(struct scheme_ring_server *s, unsigned int nr)
 static void push(struct scheme_ring_server *s, const struct scheme_cqe *cqes,
 		 unsigned int nr)
 {
-	if (!s->drops)
-		scheme_ring_push(s->ring, cqes, nr);
+	if (s->drops)
+		return;
+	ring_put_cqes(s->ring, cqes, nr);
+	ring_publish(s->ring, SCHEME_RING_NEED_WAKEUP);
 }
 
 /*
@@ -446,7 +448,8 @@ static int serve_round(struct scheme_ring_server *s)
 	bool more;
 
 	set_thread(s, (uintptr_t)pthread_self());
-	flush(s);
+	if (server_has_answers(s))
+		flush(s);
 	do {
 		nr = take_entries(s, &more);
 		if (s->waiting || s->edges_wait || server_has_answers(s) ||

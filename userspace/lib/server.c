@@ -4,6 +4,7 @@
  */
 #include "int.h"
 #include "clock.h"
+#include "op.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -241,21 +242,6 @@ static void serve_oneway(struct scheme_queue *q, const struct scheme_sqe *sqe)
 		q->scheme->ops.munmap(q->scheme, sqe->handle);
 }
 
-bool op_has_text(uint8_t opcode)
-{
-	switch (opcode) {
-	case SCHEME_OP_OPEN:
-	case SCHEME_OP_DUP:
-	case SCHEME_OP_SENDFD:
-	case SCHEME_OP_RECVFD:
-		return true;
-	default:
-		return opcode <= SCHEME_OP_LAST &&
-		       (run_table[opcode] == run_path ||
-			run_table[opcode] == run_paths);
-	}
-}
-
 /* All of the payload, and a NUL after a path, lie in the slots. */
 static bool payload_ok(const struct scheme_queue *q,
 		       const struct scheme_sqe *sqe)
@@ -263,7 +249,7 @@ static bool payload_ok(const struct scheme_queue *q,
 	uint64_t end = (uint64_t)q->depth * q->slot_size;
 
 	return sqe->addr <= end &&
-	       sqe->len + (uint64_t)op_has_text(sqe->opcode) <= end - sqe->addr;
+	       sqe->len + (uint64_t)op_is(sqe->opcode, OP_TEXT) <= end - sqe->addr;
 }
 
 /* A request, in the place that belongs to its slot. -EIO: no such slot. */

@@ -101,7 +101,7 @@ struct scheme_queue {
 
 	/* the serving thread */
 	struct ring_end		sq;
-	_Atomic uintptr_t	server;		/* pthread_self() in a dispatch, else 0 */
+	_Atomic uintptr_t	server;		/* this_thread() in a dispatch, else 0 */
 	atomic_bool		owed;		/* an answer waits for an ENTER */
 
 	struct queue_rings	*rings;		/* served with it; NULL until the first */
@@ -244,6 +244,17 @@ void url_normalise(char *path);
 
 /* Open the control node. -ENOENT: no module. */
 int control_open(const char *control);
+/* A number that no other thread of this process has, and that is not 0; no call. */
+static inline uintptr_t this_thread(void)
+{
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_thread_pointer)
+	return (uintptr_t)__builtin_thread_pointer();
+#endif
+#endif
+	return (uintptr_t)pthread_self();
+}
+
 /* ioctl(2) that returns -errno. */
 static inline int ioctl_errno(int fd, unsigned long cmd, void *arg)
 {

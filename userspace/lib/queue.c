@@ -158,7 +158,7 @@ static bool client_spins(const struct scheme_queue *q, uint32_t tag)
 static bool in_dispatch(const struct scheme_queue *q)
 {
 	return atomic_load_explicit(&q->server, memory_order_relaxed) ==
-	       (uintptr_t)pthread_self();
+	       this_thread();
 }
 
 int queue_post(struct scheme_queue *q, const struct scheme_cqe *cqe,

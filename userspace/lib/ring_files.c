@@ -153,8 +153,12 @@ static struct ring_file *find(struct scheme_ring_server *s, uint64_t handle)
 
 /* ---- use -------------------------------------------------------------------------- */
 
-int files_use(struct scheme_ring_server *s, uint64_t handle, __u64 *number,
-	      uint32_t *index, uint32_t *flags)
+/*
+ * Use what the client calls handle: the provider's number, the index or NO_FILE for
+ * the root, and what may be done with it. -EBADF.
+ */
+static inline int use(struct scheme_ring_server *s, uint64_t handle, __u64 *number,
+		      uint32_t *index, uint32_t *flags)
 {
 	struct ring_file *f;
 
@@ -174,12 +178,10 @@ int files_use(struct scheme_ring_server *s, uint64_t handle, __u64 *number,
 }
 
 /* Closed, and nobody uses it any more. */
-static void end_if_idle(struct scheme_ring_server *s, struct ring_file *f)
+static void end_file(struct scheme_ring_server *s, struct ring_file *f)
 {
 	uint32_t index = (uint32_t)(f - s->files);
 
-	if (f->state != FILE_CLOSING || f->in_flight)
-		return;
 	pthread_mutex_lock(&s->lock);
 	unchain_locked(s, index);
 	events_forget_locked(s, index);
@@ -189,6 +191,12 @@ static void end_if_idle(struct scheme_ring_server *s, struct ring_file *f)
 		s->nr_files--;
 	if (f->owned && s->scheme->ops.close)
 		s->scheme->ops.close(s->scheme, f->number);
+}
+
+static inline void end_if_idle(struct scheme_ring_server *s, struct ring_file *f)
+{
+	if (f->state == FILE_CLOSING && !f->in_flight)
+		end_file(s, f);
 }
 
 void files_release(struct scheme_ring_server *s, uint32_t index)
@@ -248,7 +256,8 @@ static int check_open(const struct scheme_sqe *sqe, uint32_t flags)
 	return 0;
 }
 
-int files_check(struct scheme_sqe *sqe, uint32_t flags)
+/* 0, -EBADF, -EACCES, -EINVAL. */
+static inline int check(struct scheme_sqe *sqe, uint32_t flags)
 {
 	if (op_is(sqe->opcode, OP_READS))
 		return may_read(flags) ? 0 : -EBADF;
@@ -261,4 +270,23 @@ int files_check(struct scheme_sqe *sqe, uint32_t flags)
 	if (flags & O_APPEND)
 		sqe->op_flags |= SCHEME_RW_APPEND;
 	return may_write(flags) ? 0 : -EBADF;
+}
+
+int files_take(struct ring_req *r, uint32_t *flags)
+{
+	struct scheme_ring_server *s = r->server;
+	struct scheme_sqe *sqe = &r->req.sqe;
+	int ret = 0;
+
+	if (op_is(sqe->opcode, OP_FILE)) {
+		ret = use(s, sqe->handle, &sqe->handle, &r->file, flags);
+		if (!ret)
+			ret = check(sqe, *flags);
+	}
+	if (!ret && op_is(sqe->opcode, OP_SECOND)) {
+		ret = use(s, sqe->aux, &sqe->aux, &r->file2, flags);
+		if (!ret)
+			ret = check(sqe, *flags);
+	}
+	return ret;
 }

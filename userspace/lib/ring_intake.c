@@ -23,7 +23,7 @@
  * The client may have added regions since. To ask once for all entries that were
  * taken together is enough, since it adds them before it names them.
  */
-static void *pool_at(struct scheme_ring_server *s, uint64_t addr, uint64_t len)
+static inline void *pool_at(struct scheme_ring_server *s, uint64_t addr, uint64_t len)
 {
 	void *mem = ring_at(s->ring, addr, len);
 
@@ -74,31 +74,12 @@ static int take_payload(struct ring_req *r)
 
 /* ---- files ------------------------------------------------------------------- */
 
-static int use_files(struct ring_req *r, uint32_t *flags)
-{
-	struct scheme_ring_server *s = r->server;
-	struct scheme_sqe *sqe = &r->req.sqe;
-	int ret = 0;
-
-	if (op_is(sqe->opcode, OP_FILE)) {
-		ret = files_use(s, sqe->handle, &sqe->handle, &r->file, flags);
-		if (!ret)
-			ret = files_check(sqe, *flags);
-	}
-	if (!ret && op_is(sqe->opcode, OP_SECOND)) {
-		ret = files_use(s, sqe->aux, &sqe->aux, &r->file2, flags);
-		if (!ret)
-			ret = files_check(sqe, *flags);
-	}
-	return ret;
-}
-
 static int take_files(struct ring_req *r)
 {
 	struct scheme_ring_server *s = r->server;
 	struct scheme_sqe *sqe = &r->req.sqe;
 	uint32_t flags = 0;
-	int ret = use_files(r, &flags);
+	int ret = files_take(r, &flags);
 
 	if (ret || !op_is(sqe->opcode, OP_OPENS))
 		return ret;

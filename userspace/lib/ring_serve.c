@@ -23,13 +23,13 @@ _Static_assert(offsetof(struct ring_req, req) == 0, "one is the other's first");
 static bool is_serving(struct scheme_ring_server *s)
 {
 	return atomic_load_explicit(&s->thread, memory_order_relaxed) ==
-	       (uintptr_t)pthread_self();
+	       this_thread();
 }
 
 /* The thread of the last step is awake when it answers, and looks before it sleeps. */
 void server_wake(struct scheme_ring_server *s)
 {
-	if (atomic_load(&s->awake) != (uintptr_t)pthread_self())
+	if (atomic_load(&s->awake) != this_thread())
 		s->ring->bell->self(s->ring);
 }
 
@@ -447,7 +447,7 @@ static int serve_round(struct scheme_ring_server *s)
 	int nr, total = 0;
 	bool more;
 
-	set_thread(s, (uintptr_t)pthread_self());
+	set_thread(s, this_thread());
 	if (server_has_answers(s))
 		flush(s);
 	do {

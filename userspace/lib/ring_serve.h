@@ -80,7 +80,7 @@ struct scheme_ring_server {
 	struct scheme		*scheme;	/* constant */
 	struct scheme_ring	*ring;		/* constant */
 	struct scheme_ring_server_config config; /* constant */
-	_Atomic uintptr_t	thread;		/* pthread_self() in a step, else 0 */
+	_Atomic uintptr_t	thread;		/* this_thread() in a step, else 0 */
 	uint32_t		awaited;	/* by a step that sleeps: SCHEME_RING_NEED_* */
 	_Atomic uintptr_t	awake;		/* that of the last step, 0 when armed */
 
@@ -141,13 +141,10 @@ uint32_t files_first_locked(struct scheme_ring_server *s, uint64_t number);
 /* What a handle is the index of, open or not; NO_FILE: of nothing. */
 uint32_t files_index(const struct scheme_ring_server *s, uint64_t handle);
 /*
- * Use what the client calls handle: the provider's number, the index or NO_FILE for
- * the root, and what may be done with it. -EBADF.
+ * Use the files that a request names, whose numbers become the provider's; flags: what
+ * may be done with the last of them. 0, or -EBADF, -EACCES, -EINVAL if this may not.
  */
-int files_use(struct scheme_ring_server *s, uint64_t handle, __u64 *number,
-	      uint32_t *index, uint32_t *flags);
-/* May this be done with a file that has these flags? 0, -EBADF, -EACCES, -EINVAL. */
-int files_check(struct scheme_sqe *sqe, uint32_t flags);
+int files_take(struct ring_req *r, uint32_t *flags);
 /* Ask the module for a registered file. */
 int files_ask(const struct scheme_ring_server *s, uint32_t fixed,
 	      struct scheme_ring_file *file);

@@ -296,7 +296,7 @@ int scheme_queue_dispatch(struct scheme_queue *q)
 	fill = ring_filled(&q->sq);
 	if (fill <= 0)
 		return fill;
-	atomic_store_explicit(&q->server, (uintptr_t)pthread_self(),
+	atomic_store_explicit(&q->server, this_thread(),
 			      memory_order_relaxed);
 	for (done = 0; done < fill && !ret; done++)
 		ret = serve_next(q);

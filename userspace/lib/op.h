@@ -22,6 +22,7 @@ enum op_bits {
 	OP_KERNEL	= 1 << 7,	/* nothing for a direct ring */
 	OP_ONEWAY	= 1 << 8,	/* has no answer */
 	OP_COUNTS	= 1 << 9,	/* its result is a number of bytes of its payload */
+	OP_PLAIN	= 1 << 10,	/* on one file, and a ring's server does nothing besides */
 };
 
 /* How many bytes the request and its answer need at addr. */

@@ -116,12 +116,10 @@ static bool learn_next(struct scheme_ring_server *s)
  * is asked once for each, and once for each time that entries have been taken. A
  * client that names what is not costs no more.
  */
-static bool learn_fixed(struct scheme_ring_server *s, uint32_t fixed)
+static void learn_fixed(struct scheme_ring_server *s, uint32_t fixed)
 {
-	while (s->known_fixed <= fixed && s->may_learn_fixed)
-		if (!learn_next(s))
-			return false;
-	return s->known_fixed > fixed;
+	while (s->known_fixed <= fixed && s->may_learn_fixed && learn_next(s))
+		;
 }
 
 uint32_t files_index(const struct scheme_ring_server *s, uint64_t handle)
@@ -137,42 +135,40 @@ uint32_t files_index(const struct scheme_ring_server *s, uint64_t handle)
 	return index < s->config.files ? (uint32_t)index : NO_FILE;
 }
 
-static struct ring_file *find(struct scheme_ring_server *s, uint64_t handle)
+/* One that is not known as open: has it been registered since? */
+static bool is_new(struct scheme_ring_server *s, uint32_t index)
 {
-	uint32_t index = files_index(s, handle);
-	struct ring_file *f;
+	const struct ring_file *f = &s->files[index];
 
-	if (index == NO_FILE)
-		return NULL;
-	f = &s->files[index];
-	if (f->state == FILE_FREE && index >= s->config.files &&
-	    !learn_fixed(s, index - s->config.files))
-		return NULL;
-	return f->state == FILE_OPEN ? f : NULL;
+	if (f->state == FILE_FREE && index >= s->config.files)
+		learn_fixed(s, index - s->config.files);
+	return f->state == FILE_OPEN;
 }
 
 /* ---- use -------------------------------------------------------------------------- */
 
 /*
- * Use what the client calls handle: the provider's number, the index or NO_FILE for
- * the root, and what may be done with it. -EBADF.
+ * Use what the client calls handle: the provider's number and the index, which stay as
+ * they are for the root, and what may be done with it. -EBADF.
  */
 static inline int use(struct scheme_ring_server *s, uint64_t handle, __u64 *number,
 		      uint32_t *index, uint32_t *flags)
 {
+	uint32_t i = files_index(s, handle);
 	struct ring_file *f;
 
-	*index = NO_FILE;
-	*number = SCHEME_ROOT;
-	*flags = s->may;
-	if (handle == SCHEME_ROOT)
+	if (handle == SCHEME_ROOT) {
+		*flags = s->may;
 		return 0;
-	f = find(s, handle);
-	if (!f)
+	}
+	if (i == NO_FILE)
+		return -EBADF;
+	f = &s->files[i];
+	if (f->state != FILE_OPEN && !is_new(s, i))
 		return -EBADF;
 	f->in_flight++;
 	*number = f->number;
-	*index = (uint32_t)(f - s->files);
+	*index = i;
 	*flags = f->flags;
 	return 0;
 }

@@ -94,8 +94,10 @@ static int take_files(struct ring_req *r)
 
 /* ---- order ------------------------------------------------------------------- */
 
-static void take_order(struct scheme_ring_server *s, struct ring_req *r)
+void intake_order(struct ring_req *r)
 {
+	struct scheme_ring_server *s = r->server;
+
 	r->older = s->newest;
 	r->newer = NULL;
 	if (s->newest)
@@ -139,7 +141,7 @@ static int check(const struct scheme_sqe *sqe)
 	return op_is(sqe->opcode, OP_ONEWAY) ? -EINVAL : 0;
 }
 
-void intake(struct scheme_ring_server *s)
+static struct ring_req *begin(struct scheme_ring_server *s)
 {
 	struct ring_req *r = s->free;
 
@@ -150,18 +152,46 @@ void intake(struct scheme_ring_server *s)
 	r->req.sqe.gid = s->config.gid;
 	r->req.user = NULL;
 	r->text = NULL;
-	r->cancelled = r->watches = false;
+	r->cancelled = r->watches = r->opening = false;
 	r->file = r->file2 = NO_FILE;
 	atomic_store_explicit(&r->req.state, REQ_PENDING, memory_order_release);
-	take_order(s, r);
-	add_waiting(s, r);
-	r->error = check(&r->req.sqe);
-	if (!r->error)
-		r->error = take_files(r);
-	if (r->error)
-		return;
+	return r;
+}
+
+static int prepare(struct ring_req *r)
+{
+	int ret = check(&r->req.sqe);
+
+	if (!ret)
+		ret = take_files(r);
+	if (ret)
+		return ret;
 	r->opening = op_is(r->req.sqe.opcode, OP_OPENS);
-	r->error = take_payload(r);
+	return take_payload(r);
+}
+
+void intake(struct scheme_ring_server *s)
+{
+	struct ring_req *r = begin(s);
+
+	intake_order(r);
+	add_waiting(s, r);
+	r->error = prepare(r);
+}
+
+struct ring_req *intake_plain(struct scheme_ring_server *s)
+{
+	struct ring_req *r = begin(s);
+	uint32_t flags;
+
+	r->error = files_take(r, &flags);
+	if (!r->error)
+		r->error = take_payload(r);
+	if (!r->error)
+		return r;
+	intake_order(r);
+	add_waiting(s, r);
+	return NULL;
 }
 
 void intake_undo(struct ring_req *r)

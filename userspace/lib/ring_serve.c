@@ -61,6 +61,10 @@ int server_post(struct scheme_req *req, const struct scheme_cqe *cqe)
 	struct scheme_ring_server *s = r->server;
 
 	if (is_serving(s) && !others_answered(s) && !r->opening) {
+		if (r == s->plain && !s->nr_own) {
+			plain_answer(s, cqe);
+			return 0;
+		}
 		s->own_reqs[s->nr_own] = r;
 		s->own_cqes[s->nr_own++] = *cqe;
 		return 0;
@@ -157,14 +161,21 @@ static void seal(const struct ring_req *r, struct scheme_cqe *cqe)
 		cqe->flags |= SCHEME_CQE_F_LAST;
 }
 
-/* The request is answered: it, and what it used, is free. */
+void server_free(struct ring_req *r)
+{
+	struct scheme_ring_server *s = r->server;
+
+	r->next = s->free;
+	s->free = r;
+	s->pending--;
+}
+
+/* The request is answered. */
 static void finish(struct scheme_ring_server *s, struct ring_req *r, int64_t result)
 {
 	leave_order(s, r, result);
 	intake_undo(r);
-	r->next = s->free;
-	s->free = r;
-	s->pending--;
+	server_free(r);
 }
 
 static unsigned int take_answers(struct scheme_ring_server *s,
@@ -338,8 +349,12 @@ static bool is_full(const struct scheme_ring_server *s)
 	return s->pending == s->config.depth;
 }
 
-/* Copied once, to where it stays; nobody looks at the shared entry again. */
-static void take_one(struct scheme_ring_server *s, const struct scheme_sqe *entry)
+/*
+ * Copied once, to where it stays; nobody looks at the shared entry again. alike: no
+ * entry of those that are taken together is more urgent than another.
+ */
+static void take_one(struct scheme_ring_server *s, const struct scheme_sqe *entry,
+		     bool alike)
 {
 	struct scheme_sqe *sqe = is_full(s) ? &s->held : &s->free->req.sqe;
 
@@ -348,8 +363,22 @@ static void take_one(struct scheme_ring_server *s, const struct scheme_sqe *entr
 		intake_oneway(s, sqe);
 	else if (sqe == &s->held)
 		s->holds = true;
+	else if (alike && plain_may(s, sqe))
+		plain_run(s);
 	else
 		intake(s);
+}
+
+/* A hint: the client may change its mind, and then is served in another order. */
+static bool are_alike(const struct scheme_ring *ring, int nr)
+{
+	uint32_t mask = ring->take.entries - 1, at = ring->take.at;
+
+	for (int i = 1; i < nr; i++)
+		if (ring->sqes[(at + (uint32_t)i) & mask].priority !=
+		    ring->sqes[at & mask].priority)
+			return false;
+	return true;
 }
 
 static void take_held(struct scheme_ring_server *s)
@@ -371,6 +400,7 @@ static int take_entries(struct scheme_ring_server *s, bool *more)
 	struct scheme_ring *ring = s->ring;
 	unsigned int room;
 	int nr, want, filled;
+	bool alike;
 
 	*more = false;
 	take_held(s);
@@ -388,10 +418,12 @@ static int take_entries(struct scheme_ring_server *s, bool *more)
 	nr = *more ? want : nr;
 	s->may_learn = true;
 	s->may_learn_fixed = true;
+	alike = are_alike(ring, nr);
 	for (int i = 0; i < nr; i++) {
-		take_one(s, &ring->sqes[ring_slot(&ring->take)]);
+		take_one(s, &ring->sqes[ring_slot(&ring->take)], alike);
 		ring->take.at++;
 	}
+	plain_publish(s);
 	ring_store(&ring->take);
 	ring_made_room(ring, (uint32_t)filled);
 	return nr;

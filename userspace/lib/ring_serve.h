@@ -5,10 +5,13 @@
  *   ring_serve	order, start, answers, steps	ring_intake	an entry becomes a request
  *   ring_server	beginning, end, other loops
  *   ring_files	numbers that the client may use	ring_event	readiness
+ *   ring_plain	the short way of most requests
  *
  * A request: FREE -> WAITING [taken from the ring] -> STARTED [nothing is before
  * it, its callback runs] -> FREE [its answer is on the ring, or nobody is there
  * to have it]. WAITING -> FREE without a callback: cancelled, or cannot be.
+ *
+ * Most go FREE -> STARTED -> FREE with one call, see ring_plain.c.
  *
  * An EVENT is STARTED while it watches its file, and has no callback.
  *
@@ -97,6 +100,8 @@ struct scheme_ring_server {
 	bool			drops;		/* answers go nowhere */
 	_Atomic bool		has_posted;	/* written with lock: `posted` is a file */
 	uint32_t		nr_own;		/* answers, see below */
+	struct ring_req		*plain;		/* whose callback runs; see ring_plain.c */
+	uint32_t		nr_plain;	/* answers on the ring that are to be published */
 
 	/* config.files of them, then nr_fixed for those that the client registers */
 	struct ring_file	*files;
@@ -173,11 +178,26 @@ void events_forget_locked(struct scheme_ring_server *s, uint32_t index);
  * place in order, files and payload. What cannot be has an error to be answered.
  */
 void intake(struct scheme_ring_server *s);
+/* Likewise one for the short way, which has no place in order; NULL: it cannot be. */
+struct ring_req *intake_plain(struct scheme_ring_server *s);
+/* Its place in order, behind all others. */
+void intake_order(struct ring_req *r);
 /* All that an intake took, but its place in order. */
 void intake_undo(struct ring_req *r);
 /* An entry that nobody answers. */
 void intake_oneway(struct scheme_ring_server *s, const struct scheme_sqe *sqe);
 
+/* Can the entry go the short way? */
+bool plain_may(struct scheme_ring_server *s, const struct scheme_sqe *sqe);
+/* Make a request of the first free one, as intake() does, and run its callback. */
+void plain_run(struct scheme_ring_server *s);
+/* The answer of s->plain, with nothing before it that is not on the ring. */
+void plain_answer(struct scheme_ring_server *s, const struct scheme_cqe *cqe);
+/* Those answers are the client's. */
+void plain_publish(struct scheme_ring_server *s);
+
+/* The request is free; what it used has been given back. */
+void server_free(struct ring_req *r);
 /* Cancel one: it is answered now, or its callback is told. */
 void server_cancel(struct ring_req *r);
 int server_post(struct scheme_req *req, const struct scheme_cqe *cqe);

@@ -16,6 +16,8 @@
 
 /* As long as can be: the other side does nothing else. */
 #define SPIN_US	1000000U
+/* So many shares of what is asked for at a time are on their way to and fro. */
+#define SHARES	8U
 
 struct direct {
 	struct scheme_ring *ring;
@@ -281,11 +283,14 @@ static int take_answer(struct direct *d, const struct load *load,
 	return ret;
 }
 
-/* Submit, wait for an answer, and take what else is there. How many, or -errno. */
+/*
+ * Submit, wait for an answer, and take what else is there, but not so many that the
+ * provider runs out of entries meanwhile. How many, or -errno.
+ */
 static int take_answers(struct direct *d, const struct load *load)
 {
+	int nr = 0, ret, most = load->qd > SHARES ? (int)load->qd / SHARES : 1;
 	struct scheme_cqe *cqe;
-	int nr = 0, ret;
 
 	do {
 		ret = scheme_ring_submit_and_wait(d->ring, &cqe, -1);
@@ -293,7 +298,7 @@ static int take_answers(struct direct *d, const struct load *load)
 	while (!ret) {
 		ret = take_answer(d, load, cqe);
 		nr++;
-		if (!ret && d->nr_spare == load->qd)	/* that was all */
+		if (!ret && (nr == most || d->nr_spare == load->qd))
 			return nr;
 		if (!ret)
 			ret = scheme_ring_peek_cqe(d->ring, &cqe);

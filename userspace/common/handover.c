@@ -226,7 +226,7 @@ int handover_listen(const char *path, unsigned int mode)
 
 int handover_receive(int connection, struct handover *h)
 {
-	struct message m;
+	struct message m = { 0 };
 	int fds[FDS];
 	int ret = receive_fds(connection, &m, fds);
 

@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "handover.h"
@@ -119,7 +120,10 @@ static int let_in(struct door *d, int fd)
 /* Who cannot be let in for want of descriptors waits outside, and we must not spin. */
 static void open_door(struct door *d)
 {
-	int fd = accept4(d->audiod->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct sockaddr_un from;
+	socklen_t size = sizeof(from);
+	int fd = accept4(d->audiod->listen_fd, (struct sockaddr *)&from, &size,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
 	int ret;
 
 	if (fd < 0) {

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -113,6 +112,17 @@ static int connect_to(const char *path)
 	return ret;
 }
 
+/* One by who has not listened comes behind that error. */
+static int take_answer(int sock)
+{
+	int32_t result;
+	ssize_t n = recv(sock, &result, sizeof(result), 0);
+
+	if (n < 0 && errno == ECONNRESET)
+		n = recv(sock, &result, sizeof(result), 0);
+	return n == sizeof(result) ? result : -ECONNRESET;
+}
+
 /* Ask for the other end to be served. */
 static int give(const char *path, const struct handover *h)
 {
@@ -124,16 +134,16 @@ static int give(const char *path, const struct handover *h)
 	};
 	const int fds[FDS] = { h->fds.memory, h->fds.bell, h->fds.peer_bell,
 			       h->fds.life, h->region };
-	int32_t result = -EPROTO;
 	int sock = connect_to(path), ret;
 
 	if (sock < 0)
 		return sock;
 	ret = send_fds(sock, &m, fds);
-	if (!ret && recv(sock, &result, sizeof(result), 0) != sizeof(result))
-		ret = -ECONNRESET;
+	/* who says no may do so before, and then not listen */
+	if (!ret || ret == -EPIPE)
+		ret = take_answer(sock);
 	close(sock);
-	return ret ? ret : result;
+	return ret;
 }
 
 static int attach(struct scheme_ring **out, struct handover *h,
@@ -216,13 +226,10 @@ int handover_listen(const char *path, unsigned int mode)
 
 int handover_receive(int connection, struct handover *h)
 {
-	const struct timeval second = { .tv_sec = 1 };
-	struct message m;
-	int fds[FDS], ret;
+	struct message m = { 0 };
+	int fds[FDS];
+	int ret = receive_fds(connection, &m, fds);
 
-	if (setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)))
-		return -errno;
-	ret = receive_fds(connection, &m, fds);
 	if (ret)
 		return ret;
 	*h = (struct handover){

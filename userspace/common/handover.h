@@ -25,8 +25,8 @@ int handover_connect(struct scheme_ring **out, const char *path,
 /* The listening end. Returns the socket; who may connect, mode says. */
 int handover_listen(const char *path, unsigned int mode);
 /*
- * Take what has come; the descriptors are the caller's. Waits a second at most.
- * -EPROTO: it is something else.
+ * Take what has come; the descriptors are the caller's. -EPROTO: it is something
+ * else.
  */
 int handover_receive(int connection, struct handover *h);
 /* And answer: 0, or a negative errno. */

@@ -10,17 +10,15 @@
 
 #define RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
 
-int realtime_lock_memory(void)
-{
-	return mlockall(MCL_CURRENT | MCL_FUTURE) ? -errno : 0;
-}
-
-int realtime_schedule(int priority)
+int realtime_begin(int priority)
 {
 	const struct sched_param param = { .sched_priority = priority };
 
-	/* of the thread, says the kernel, whatever POSIX may say */
-	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param))
+	if (!priority)
+		return 0;
+	/* of the thread, says the kernel of the latter, whatever POSIX may say */
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) ||
+	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param))
 		return -errno;
 	return 0;
 }

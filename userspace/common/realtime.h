@@ -29,12 +29,13 @@ static inline void cpu_relax(void)
 #define REALTIME_PRIORITY_MAX	99
 
 /*
- * Keep all memory of the process resident, also what comes later. 0; -EPERM or
- * -ENOMEM: not permitted (CAP_IPC_LOCK, or ulimit -l).
+ * Keep all memory of the process resident, also what comes later, and give the calling
+ * thread this priority of SCHED_FIFO; with 0 nothing. 0; -EPERM or -ENOMEM: not
+ * permitted.
  */
-int realtime_lock_memory(void);
-/* SCHED_FIFO for the calling thread. 0; -EPERM: CAP_SYS_NICE, or ulimit -r. */
-int realtime_schedule(int priority);
+int realtime_begin(int priority);
+#define REALTIME_REFUSED \
+	"--rt is not permitted (be root, or have CAP_SYS_NICE and CAP_IPC_LOCK, or limits of rtprio and memlock)"
 /* Does the kernel take the CPU from a real-time thread that never sleeps? */
 bool realtime_is_throttled(void);
 

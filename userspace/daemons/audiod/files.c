@@ -64,17 +64,31 @@ static int open_play(struct scheme_req *req, int flags)
 static int open_status(struct scheme_req *req, int flags)
 {
 	struct audiod *a = audiod_of(req);
+	struct status new = { .uid = scheme_req_sqe(req)->uid };
 	int ret = flat_may_open(&a->status, req, flags);
 	unsigned int i = 0;
 
+	if (!ret)
+		ret = quota_take(&a->quota, new.uid, QUOTA_STATUSES, 1);
 	if (ret)
 		return ret;
-	while (i < STATUS_MAX && a->statuses[i])
+	new.text = status_text(a, STATUS_MISSES);
+	if (!new.text) {
+		quota_give(&a->quota, new.uid, QUOTA_STATUSES, 1);
+		return -ENOMEM;
+	}
+	/* the quota says that there is a place */
+	while (a->statuses[i].text)
 		i++;
-	if (i == STATUS_MAX)
-		return -EMFILE;
-	a->statuses[i] = status_text(a, STATUS_MAX);
-	return a->statuses[i] ? (int)(STATUS + i) : -ENOMEM;
+	a->statuses[i] = new;
+	return (int)(STATUS + i);
+}
+
+static void close_status(struct audiod *a, struct status *s)
+{
+	quota_give(&a->quota, s->uid, QUOTA_STATUSES, 1);
+	free(s->text);
+	s->text = NULL;
 }
 
 static int open_both(struct scheme_req *req)
@@ -127,12 +141,10 @@ static void audio_close(struct scheme *scheme, uint64_t handle)
 {
 	struct audiod *a = scheme_user(scheme);
 
-	if (handle == PLAY) {
+	if (handle == PLAY)
 		sink_close(&a->sink, mono_ns());
-	} else if (is_status(handle)) {
-		free(a->statuses[handle - STATUS]);
-		a->statuses[handle - STATUS] = NULL;
-	}
+	else if (is_status(handle))
+		close_status(a, &a->statuses[handle - STATUS]);
 }
 
 /* ---- play ----------------------------------------------------------------------- */
@@ -176,7 +188,7 @@ static void audio_read(struct scheme_req *req, uint64_t handle, void *buf,
 		scheme_reply(req, is_directory(handle) ? -EISDIR : -EBADF);
 		return;
 	}
-	text = audiod_of(req)->statuses[handle - STATUS];
+	text = audiod_of(req)->statuses[handle - STATUS].text;
 	size = strlen(text);
 	n = offset >= size ? 0 : size - offset;
 	if (n > len)
@@ -191,7 +203,7 @@ static void audio_fsize(struct scheme_req *req, uint64_t handle)
 	const struct audiod *a = audiod_of(req);
 
 	scheme_reply(req, is_status(handle) ?
-		     (int64_t)strlen(a->statuses[handle - STATUS]) : 0);
+		     (int64_t)strlen(a->statuses[handle - STATUS].text) : 0);
 }
 
 static void audio_stat(struct scheme_req *req, uint64_t handle, const char *path)
@@ -271,5 +283,6 @@ void files_init(struct audiod *a)
 void files_uninit(struct audiod *a)
 {
 	for (unsigned int i = 0; i < STATUS_MAX; i++)
-		free(a->statuses[i]);
+		if (a->statuses[i].text)
+			close_status(a, &a->statuses[i]);
 }

@@ -66,16 +66,16 @@ static error_t parse_format(struct audio_format *f, int key, char *arg,
 {
 	switch (key) {
 	case OPT_RATE:
-		f->rate = number(state, "rate", arg, 1000, 768000);
+		f->rate = number(state, "rate", arg, RATE_MIN, RATE_MAX);
 		return 0;
 	case OPT_CHANNELS:
-		f->channels = number(state, "channels", arg, 1, 32);
+		f->channels = number(state, "channels", arg, 1, CHANNELS_MAX);
 		return 0;
 	case OPT_PERIOD:
-		f->period = number(state, "period", arg, 1, 65536);
+		f->period = number(state, "period", arg, 1, PERIOD_MAX);
 		return 0;
 	case OPT_PERIODS:
-		f->periods = number(state, "periods", arg, 1, 1024);
+		f->periods = number(state, "periods", arg, 1, PERIODS_MAX);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -139,16 +139,11 @@ static int open_output(struct audiod *a)
 
 static int be_realtime(const struct audiod *a)
 {
-	int ret;
+	int ret = realtime_begin(a->priority);
 
-	if (!a->priority)
-		return 0;
-	ret = realtime_lock_memory();
-	if (!ret)
-		ret = realtime_schedule(a->priority);
 	if (ret)
-		daemon_say(ret, "--rt is not permitted (be root, or have CAP_SYS_NICE and CAP_IPC_LOCK, or limits of rtprio and memlock)");
-	else if (a->spins && realtime_is_throttled())
+		daemon_say(ret, REALTIME_REFUSED);
+	else if (a->priority && a->spins && realtime_is_throttled())
 		daemon_say(0, "warning: the kernel holds up a real-time thread that spins, 50 ms of each second (sysctl kernel.sched_rt_runtime_us=-1 lets it)");
 	return ret;
 }
@@ -216,6 +211,7 @@ static int play(struct audiod *a)
 		daemon_ready(&a->daemon);
 	ret = serve(a);
 	rings_stop(a);
+	serve_end(a);
 	if (ret)
 		daemon_say(ret, "cannot go on");
 	if (a->json)
@@ -233,6 +229,8 @@ static void release(struct audiod *a)
 		close(a->wake_fd);
 	if (a->ended_fd >= 0)
 		close(a->ended_fd);
+	if (a->lives_fd >= 0)
+		close(a->lives_fd);
 	files_uninit(a);
 	sink_uninit(&a->sink);
 }
@@ -252,6 +250,15 @@ static int run(struct audiod *a)
 	return ret ? ret : play(a);
 }
 
+static void set_quota(struct quota *q)
+{
+	q->all[QUOTA_RINGS] = RINGS_MAX;
+	q->all[QUOTA_STATUSES] = STATUS_MAX;
+	q->all[QUOTA_VISITORS] = VISITORS_MAX;
+	for (unsigned int i = 0; i < QUOTA_KINDS; i++)
+		q->each[i] = q->all[i] / 4;
+}
+
 int main(int argc, char **argv)
 {
 	const struct argp_child children[] = { { &daemon_argp, 0, NULL, 0 }, { 0 } };
@@ -267,12 +274,15 @@ int main(int argc, char **argv)
 		.format = { .rate = 48000, .channels = 2, .period = 64, .periods = 4 },
 		.wake_fd = -1,
 		.ended_fd = -1,
+		.lives_fd = -1,
 		.listen_fd = -1,
+		.quota = QUOTA_INIT,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	int ret, error;
 
 	a.daemon.one_queue = true;
+	set_quota(&a.quota);
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	files_init(&a);
 	/* a client may hand over a pipe for a doorbell */

@@ -15,6 +15,13 @@ struct audio_format {
 
 #define AUDIO_SAMPLE_BYTES	2U
 
+/* Beyond these it is no sound, or no short buffer. */
+#define RATE_MIN	1000U
+#define RATE_MAX	768000U
+#define CHANNELS_MAX	32U
+#define PERIOD_MAX	65536U
+#define PERIODS_MAX	1024U
+
 static inline uint32_t audio_frame_bytes(const struct audio_format *f)
 {
 	return f->channels * AUDIO_SAMPLE_BYTES;

@@ -7,24 +7,37 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "realtime.h"
 
 /* ---- rings ---------------------------------------------------------------------- */
 
-void link_close(struct link *link)
+int link_new(struct audiod *a, struct link *link, uid_t uid)
+{
+	*link = (struct link){ .uid = uid, .life = -1 };
+	return quota_take(&a->quota, uid, QUOTA_RINGS, 1);
+}
+
+void link_close(struct audiod *a, struct link *link)
 {
 	/* what waits here has been cancelled, and that is answered at once */
 	if (link->server)
 		scheme_ring_server_destroy(link->server);
 	if (link->ring)
 		scheme_ring_close(link->ring);
-	*link = (struct link){ NULL, NULL };
+	if (link->life >= 0) {
+		/* by itself it would go with the client's last descriptor of it */
+		epoll_ctl(a->lives_fd, EPOLL_CTL_DEL, link->life, NULL);
+		close(link->life);
+	}
+	quota_give(&a->quota, link->uid, QUOTA_RINGS, 1);
 }
 
-int link_init(struct audiod *a, struct link *link,
-	      const struct scheme_ring_server_config *who)
+int link_serve(struct audiod *a, struct link *link,
+	       const struct scheme_ring_server_config *who)
 {
 	int ret = scheme_ring_server_create(&link->server, a->daemon.scheme,
 					    link->ring, who);
@@ -32,63 +45,30 @@ int link_init(struct audiod *a, struct link *link,
 	/* before it is armed for the first time */
 	if (!ret)
 		ret = scheme_ring_server_fd(link->server);
-	if (ret >= 0)
-		return 0;
-	link_close(link);
-	return ret;
+	return ret < 0 ? ret : 0;
 }
 
 int serve_accept(struct audiod *a, struct scheme_req *req)
 {
 	const struct scheme_ring_server_config config = { .depth = RING_DEPTH };
-	struct link link = { NULL, NULL };
-	int ret;
+	struct link link;
+	int ret = link_new(a, &link, scheme_req_sqe(req)->uid);
 
-	if (a->nr_links == RINGS_MAX)
-		return -EMFILE;
+	if (ret)
+		return ret;
 	ret = scheme_req_accept_ring(req, &link.ring);
 	if (!ret)
-		ret = link_init(a, &link, &config);
-	if (!ret)
+		ret = link_serve(a, &link, &config);
+	if (ret)
+		link_close(a, &link);
+	else
 		a->links[a->nr_links++] = link;
 	return ret;
 }
 
-int serve_add(struct audiod *a, const struct link *link)
-{
-	unsigned int nr;
-	int ret = -EMFILE;
-
-	pthread_mutex_lock(&a->lock);
-	nr = atomic_load(&a->nr_new);
-	if (nr < RINGS_MAX) {
-		a->new_links[nr] = *link;
-		atomic_store(&a->nr_new, nr + 1);
-		ret = 0;
-	}
-	pthread_mutex_unlock(&a->lock);
-	eventfd_write(a->wake_fd, 1);
-	return ret;
-}
-
-static void take_new(struct audiod *a)
-{
-	unsigned int nr;
-
-	pthread_mutex_lock(&a->lock);
-	nr = atomic_exchange(&a->nr_new, 0);
-	for (unsigned int i = 0; i < nr; i++) {
-		if (a->nr_links < RINGS_MAX)
-			a->links[a->nr_links++] = a->new_links[i];
-		else
-			link_close(&a->new_links[i]);
-	}
-	pthread_mutex_unlock(&a->lock);
-}
-
 static void drop(struct audiod *a, unsigned int index)
 {
-	link_close(&a->links[index]);
+	link_close(a, &a->links[index]);
 	a->links[index] = a->links[--a->nr_links];
 }
 
@@ -107,14 +87,61 @@ static bool serve_rings(struct audiod *a)
 	return some;
 }
 
+/* ---- from the other thread -------------------------------------------------------- */
+
+static void tell_locked(struct audiod *a)
+{
+	atomic_store(&a->news, true);
+	eventfd_write(a->wake_fd, 1);
+}
+
+/* The quota says that there is room, here and among the links. */
+void serve_add(struct audiod *a, const struct link *link)
+{
+	pthread_mutex_lock(&a->lock);
+	a->new_links[a->nr_new++] = *link;
+	tell_locked(a);
+	pthread_mutex_unlock(&a->lock);
+}
+
+void serve_hung_up(struct audiod *a)
+{
+	pthread_mutex_lock(&a->lock);
+	a->hung_up = true;
+	tell_locked(a);
+	pthread_mutex_unlock(&a->lock);
+}
+
+void serve_stop(struct audiod *a)
+{
+	atomic_store(&a->stop, true);
+	eventfd_write(a->wake_fd, 1);
+}
+
 /*
- * Nothing has come in time: perhaps nobody is there any more. The look after this
- * one finds out; a client that was killed has left no word in shared memory.
+ * Which of them are there? Steps say so then. A client that was killed has left no
+ * word in shared memory; where there is a module, that has.
  */
 static void ask_for_life(struct audiod *a)
 {
 	for (unsigned int i = 0; i < a->nr_links; i++)
 		scheme_ring_alive(a->links[i].ring);
+}
+
+static void take_news(struct audiod *a)
+{
+	bool hung_up;
+
+	pthread_mutex_lock(&a->lock);
+	atomic_store(&a->news, false);
+	for (unsigned int i = 0; i < a->nr_new; i++)
+		a->links[a->nr_links++] = a->new_links[i];
+	a->nr_new = 0;
+	hung_up = a->hung_up;
+	a->hung_up = false;
+	pthread_mutex_unlock(&a->lock);
+	if (hung_up)
+		ask_for_life(a);
 }
 
 /* ---- the scheme's queue ----------------------------------------------------------- */
@@ -180,12 +207,6 @@ static void wait_until(struct audiod *a, uint64_t deadline)
 
 /* ---- the loop ----------------------------------------------------------------------- */
 
-void serve_stop(struct audiod *a)
-{
-	atomic_store(&a->stop, true);
-	eventfd_write(a->wake_fd, 1);
-}
-
 /* One look at everything; 0, or an error of the queue's. */
 static int look(struct audiod *a)
 {
@@ -193,24 +214,20 @@ static int look(struct audiod *a)
 	uint64_t deadline, now;
 	int ret;
 
-	if (atomic_load_explicit(&a->nr_new, memory_order_acquire))
-		take_new(a);
+	if (atomic_load_explicit(&a->news, memory_order_relaxed))
+		take_news(a);
 	ret = serve_queue(a);
 	if (ret < 0)
 		return ret;
 	some = serve_rings(a) || ret;
 	deadline = sink_deadline(&a->sink);
 	now = mono_ns();
-	if (now >= deadline) {
-		if (!sink_tick(&a->sink, now))
-			ask_for_life(a);
-	} else if (some) {
-		return 0;
-	} else if (a->spins && deadline != UINT64_MAX) {
+	if (now >= deadline)
+		sink_tick(&a->sink, now);
+	else if (!some && a->spins && deadline != UINT64_MAX)
 		cpu_relax();
-	} else {
+	else if (!some)
 		wait_until(a, deadline);
-	}
 	return 0;
 }
 
@@ -220,9 +237,13 @@ int serve(struct audiod *a)
 
 	while (!ret && !atomic_load_explicit(&a->stop, memory_order_relaxed))
 		ret = look(a);
-	take_new(a);
-	while (a->nr_links)
-		drop(a, a->nr_links - 1);
 	/* an end by name is a good one */
 	return ret == -ENODEV ? 0 : ret;
+}
+
+void serve_end(struct audiod *a)
+{
+	take_news(a);
+	while (a->nr_links)
+		drop(a, a->nr_links - 1);
 }

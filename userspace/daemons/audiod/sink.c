@@ -7,13 +7,6 @@
 
 #define NS	1000000000ULL
 
-/* Beyond these it is no sound, or no short buffer. */
-#define RATE_MIN	1000U
-#define RATE_MAX	768000U
-#define CHANNELS_MAX	32U
-#define PERIOD_MAX	65536U
-#define PERIODS_MAX	1024U
-
 /* ---- setup --------------------------------------------------------------------- */
 
 static bool format_ok(const struct audio_format *f)
@@ -248,7 +241,7 @@ static void end(struct sink *s)
 		s->output->ops->stop(s->output);
 }
 
-bool sink_tick(struct sink *s, uint64_t now_ns)
+void sink_tick(struct sink *s, uint64_t now_ns)
 {
 	uint32_t bytes = audio_period_bytes(&s->format);
 	uint32_t used = fifo_used(&s->fifo);
@@ -264,5 +257,4 @@ bool sink_tick(struct sink *s, uint64_t now_ns)
 		s->ticks++;
 	}
 	update(s, now_ns);
-	return !is_xrun;
 }

@@ -90,7 +90,7 @@ void sink_cancel(struct sink *s, const struct scheme_req *req, uint64_t now_ns);
 
 /* When there is something to do; UINT64_MAX: not by itself. */
 uint64_t sink_deadline(const struct sink *s);
-/* Meet one deadline, which is over. False: it was an xrun. */
-bool sink_tick(struct sink *s, uint64_t now_ns);
+/* Meet one deadline, which is over. */
+void sink_tick(struct sink *s, uint64_t now_ns);
 
 #endif /* AUDIOD_SINK_H */

@@ -15,7 +15,7 @@
 #define CHANNELS_MAX	32U
 #define PERIOD_MAX	65536U
 
-/* Submit what has been made, and take its answer. */
+/* Submit what has been made, and take its answer: nothing else is in flight. */
 static int64_t ask(struct scheme_ring *ring)
 {
 	struct scheme_cqe *cqe;
@@ -24,7 +24,9 @@ static int64_t ask(struct scheme_ring *ring)
 
 	if (ret < 0)
 		return ret;
-	ret = scheme_ring_wait_cqe(ring, &cqe, PATIENCE_NS);
+	do {
+		ret = scheme_ring_wait_cqe(ring, &cqe, PATIENCE_NS);
+	} while (ret == -EINTR);
 	if (ret)
 		return ret;
 	result = cqe->result;
@@ -32,21 +34,28 @@ static int64_t ask(struct scheme_ring *ring)
 	return result;
 }
 
-int64_t file_open(struct scheme_ring *ring, const char *name, int flags)
+/* What is got is submitted: an entry that was left would go with the next one. */
+static int64_t ask_open(struct scheme_ring *ring, uint64_t addr, uint32_t len,
+			int flags)
 {
-	uint32_t len = (uint32_t)strlen(name);
 	struct scheme_sqe *sqe = scheme_ring_get_sqe(ring);
-	uint64_t addr;
-	int64_t ret;
 
 	if (!sqe)
 		return -EAGAIN;
-	ret = scheme_ring_alloc(ring, len, &addr);
+	scheme_ring_prep_open(sqe, SCHEME_ROOT, addr, len, flags, 0);
+	return ask(ring);
+}
+
+int64_t file_open(struct scheme_ring *ring, const char *name, int flags)
+{
+	uint32_t len = (uint32_t)strlen(name);
+	uint64_t addr;
+	int64_t ret = scheme_ring_alloc(ring, len, &addr);
+
 	if (ret)
 		return ret;
 	memcpy(scheme_ring_at(ring, addr, len), name, len);
-	scheme_ring_prep_open(sqe, SCHEME_ROOT, addr, len, flags, 0);
-	ret = ask(ring);
+	ret = ask_open(ring, addr, len, flags);
 	scheme_ring_free(ring, addr);
 	return ret;
 }

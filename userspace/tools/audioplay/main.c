@@ -157,13 +157,6 @@ static void print_words(const struct play *p)
 
 /* ---- the program ------------------------------------------------------------------ */
 
-static int be_realtime(int priority)
-{
-	int ret = priority ? realtime_lock_memory() : 0;
-
-	return ret || !priority ? ret : realtime_schedule(priority);
-}
-
 /* Both ways: what is opened on the ring may not do more. */
 static int open_scheme(const char *name)
 {
@@ -181,7 +174,6 @@ static int open_ring(struct scheme_ring **ring, const struct options *o)
 		.sq_entries = RING_ENTRIES,
 		.cq_entries = RING_ENTRIES,
 	};
-
 	int fd, ret;
 
 	if (o->is_socket)
@@ -202,10 +194,9 @@ static int run(struct play *p)
 	if (ret)
 		return fail(o->file, ret == -EINVAL ? "not a file with samples" :
 						      strerror(-ret));
-	ret = be_realtime(o->priority);
+	ret = realtime_begin(o->priority);
 	if (ret)
-		return fail("--rt is not permitted (be root, or have CAP_SYS_NICE and CAP_IPC_LOCK, or limits of rtprio and memlock)",
-			    strerror(-ret));
+		return fail(REALTIME_REFUSED, strerror(-ret));
 	ret = open_ring(&p->ring, o);
 	if (ret)
 		return fail(o->target, o->is_socket ? strerror(-ret) : explain_open(ret));

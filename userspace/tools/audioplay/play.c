@@ -105,7 +105,7 @@ static int take_one(struct play *p)
 	if (got.result < 0)
 		return (int)got.result;
 	if (got.user_data == DRAIN)
-		return 1;
+		return scheme_ring_in_flight(p->ring) ? -EPROTO : 1;
 	count(p, got.result);
 	return send_next(p, got.user_data);
 }

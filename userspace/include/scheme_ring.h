@@ -175,7 +175,9 @@ int scheme_ring_region_create(size_t size);
  * also be a dma-buf of the memory scheme, whole (scheme_memory_export()).
  * EINVAL: not whole pages, too many, or fd may shrink or has not so many bytes;
  * EEXIST: something of the pool is there; ENOSPC: too many regions; EACCES: the
- * provider's end of a module's ring; EOPNOTSUPP: memory that it does not take.
+ * provider's end of a module's ring; EOPNOTSUPP: memory that it does not take, which
+ * are huge pages (MFD_HUGETLB) in any case: a hole in them, which no seal forbids,
+ * could kill who looks at it.
  */
 int scheme_ring_add_region(struct scheme_ring *ring, int fd, uint64_t offset,
 			   size_t size);

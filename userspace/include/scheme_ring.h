@@ -365,9 +365,11 @@ int scheme_req_serve_ring(struct scheme_req *req,
 			  const struct scheme_ring_server_config *config);
 /*
  * One more answer, not the last, to a request that has SCHEME_SQE_MULTISHOT among
- * the flags of scheme_req_sqe(); the last one is a scheme_reply*(). From any thread.
+ * the flags of scheme_req_sqe(); the last one is a scheme_reply*(). From any thread,
+ * also while another one gives the last: what returns 0 comes before that. But not
+ * after the last has been given: req may be another request by then.
  * EAGAIN: too many wait for room; try again after a step. EOPNOTSUPP: not on a
- * direct ring; EINVAL: not asked for; EALREADY.
+ * direct ring; EINVAL: not asked for; EALREADY: another thread gives the last.
  */
 int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra);
 

@@ -53,14 +53,16 @@ static void add_answer_locked(struct scheme_ring_server *s, struct ring_req *r,
 
 /*
  * There is always room: each request has one last answer. What others answered
- * before, as far as the provider can know, stays before it.
+ * before, as far as the provider can know, stays before it. With the lock where that
+ * may be another answer to the same request: scheme_reply_more() looks at its state there.
  */
 int server_post(struct scheme_req *req, const struct scheme_cqe *cqe)
 {
 	struct ring_req *r = ring_req(req);
 	struct scheme_ring_server *s = r->server;
 
-	if (is_serving(s) && !others_answered(s) && !r->opening) {
+	if (is_serving(s) && !others_answered(s) && !r->opening &&
+	    !(req->sqe.flags & SCHEME_SQE_MULTISHOT)) {
 		s->own_reqs[s->nr_own] = r;
 		s->own_cqes[s->nr_own++] = *cqe;
 		return 0;
@@ -73,6 +75,23 @@ int server_post(struct scheme_req *req, const struct scheme_cqe *cqe)
 	return 0;
 }
 
+/*
+ * Who claims a request puts its last answer down with the lock, after that: what is
+ * found unclaimed here comes before.
+ */
+static int add_more_locked(struct scheme_ring_server *s, const struct scheme_req *req,
+			   const struct scheme_cqe *cqe)
+{
+	if (atomic_load(&req->state) != REQ_PENDING)
+		return -EALREADY;
+	if (s->nr_more == s->config.depth)
+		return -EAGAIN;
+	s->nr_more++;
+	add_answer_locked(s, NULL, cqe);
+	server_wake(s);
+	return 0;
+}
+
 int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra)
 {
 	const struct scheme_cqe cqe = {
@@ -82,23 +101,15 @@ int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra)
 		.extra = extra,
 	};
 	struct scheme_ring_server *s;
-	int ret = 0;
+	int ret;
 
 	if (req->queue)
 		return -EOPNOTSUPP;
 	if (!(req->sqe.flags & SCHEME_SQE_MULTISHOT))
 		return -EINVAL;
-	if (atomic_load(&req->state) != REQ_PENDING)
-		return -EALREADY;
 	s = ring_req(req)->server;
 	pthread_mutex_lock(&s->lock);
-	if (s->nr_more == s->config.depth) {
-		ret = -EAGAIN;
-	} else {
-		s->nr_more++;
-		add_answer_locked(s, NULL, &cqe);
-		server_wake(s);
-	}
+	ret = add_more_locked(s, req, &cqe);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }

@@ -145,6 +145,7 @@ void intake(struct scheme_ring_server *s)
 
 	s->free = r->next;
 	s->pending++;
+	s->all_cancelled = false;
 	r->req.sqe.pid = s->config.pid;
 	r->req.sqe.uid = s->config.uid;
 	r->req.sqe.gid = s->config.gid;

@@ -427,11 +427,22 @@ static void run_all(struct scheme_ring_server *s)
 	} while (flushed && (s->waiting || s->edges_wait));
 }
 
+/*
+ * All is cancelled, and no file is open. What comes after that undoes the state: a
+ * request that was left on the ring, a file that an answer opens.
+ */
 static void end(struct scheme_ring_server *s)
 {
-	cancel_all(s);
+	bool cancelled = s->all_cancelled, closed;
+
+	s->all_cancelled = true;
+	if (!cancelled)
+		cancel_all(s);
 	run_all(s);
-	files_close_all(s);
+	closed = s->all_closed;
+	s->all_closed = true;
+	if (!closed)
+		files_close_all(s);
 }
 
 /*
@@ -522,6 +533,5 @@ void server_drop_all(struct scheme_ring_server *s)
 {
 	end(s);
 	s->drops = true;	/* who has not taken them by now will not */
-	flush(s);
-	files_close_all(s);
+	end(s);
 }

@@ -94,6 +94,8 @@ struct scheme_ring_server {
 	unsigned int		pending;
 	struct scheme_sqe	held;		/* taken while all requests are in use */
 	bool			holds;
+	bool			all_cancelled;	/* nothing is left of what the end cancels */
+	bool			all_closed;	/* nor of what it closes */
 	bool			drops;		/* answers go nowhere */
 	_Atomic bool		has_posted;	/* written with lock: `posted` is a file */
 	uint32_t		nr_own;		/* answers, see below */

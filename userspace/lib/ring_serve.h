@@ -195,5 +195,7 @@ uint32_t server_wants(struct scheme_ring_server *s);
 void server_drop_all(struct scheme_ring_server *s);
 /* Free it, also what is pending: nobody will answer that. */
 void server_abandon(struct scheme_ring_server *s);
+/* The same in a child, where the scheme knows of no servers any more. */
+void server_forget(struct scheme_ring_server *s);
 
 #endif /* LIBSCHEME_RING_SERVE_H */

@@ -257,6 +257,11 @@ void rings_disarm(struct scheme_queue *q)
 
 /* ---- end -------------------------------------------------------------------------- */
 
+bool rings_busy(const struct scheme_queue *q)
+{
+	return q->rings && atomic_load(&q->rings->round);
+}
+
 /*
  * As for requests and files of the queue: with the scheme they end without a word.
  * After a fork what is mapped is the parent's: only what is private goes, and the
@@ -264,9 +269,12 @@ void rings_disarm(struct scheme_queue *q)
  */
 static void drop_served(struct served *one, bool mapped)
 {
-	if (!mapped)
+	if (mapped) {
+		server_abandon(one->server);
+	} else {
 		one->ring->mem = NULL;
-	server_abandon(one->server);
+		server_forget(one->server);
+	}
 	one->ring->self_fd = -1;
 	scheme_ring_close(one->ring);
 }
@@ -277,6 +285,10 @@ void rings_end(struct scheme_queue *q, bool mapped)
 
 	if (!rings)
 		return;
+	if (!mapped && (rings_busy(q) || queue_was_served(q))) {
+		q->rings = NULL;	/* half done: this child can but leave them */
+		return;
+	}
 	for (unsigned int i = 0; i < rings->nr; i++) {
 		leave_seat(q->scheme, rings->served[i].seat);
 		drop_served(&rings->served[i], mapped);

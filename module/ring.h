@@ -15,9 +15,8 @@
  * Who sleeps in here, and who is woken. A waiter publishes what it waits for (a
  * side's own flags for ENTER; scheme_ring_kernel.wants for a poll), makes a full
  * barrier and looks at the indices; the other side moves an index, makes a full
- * barrier and looks at both words. selftests/model/ring.pml has the proof for
- * those who sleep in ENTER; a poll is the same with another word, which the
- * doorbell clears as it wakes all who then look again.
+ * barrier and looks at both words. The doorbell clears the poll's as it wakes all
+ * who then look again, and ask again. selftests/model/ring.pml has the proof.
  */
 #ifndef SCHM_RING_H
 #define SCHM_RING_H

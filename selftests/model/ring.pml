@@ -7,35 +7,50 @@
  * memory, eventfds and a socket. The rule:
  *
  *   A word of flags per side, NEED_WAKEUP for entries and NEED_ROOM: the sleeper
- *   sets what it waits for, fences, re-checks, then sleeps, and it alone (or the
- *   kernel in the doorbell) clears it; the waker publishes, fences, then looks.
+ *   sets what it waits for, fences, re-checks, then sleeps, and it alone clears it.
+ *   For who sleeps in a poll the kernel has another word, wants: each look of the
+ *   poll sets it, the doorbell clears it and wakes all who poll, who look again. The
+ *   waker publishes, fences, then looks at both.
  *   Doorbells latch, so one that comes between re-check and sleep is not lost; a
  *   spinner looks at the kernel's page for death. Either end closes: the other sees
  *   ESHUTDOWN after draining.
  *
  * Steps with a name in the tree carry it as in the other models.
  * ring_init() userspace/lib/ring_setup.c lays the sides over the memory,
- * ring_await() userspace/lib/ring_link.c is the loop around the sleep,
+ * ring_await() userspace/lib/ring_int.h is the loop around the sleep,
  * ring_entries() and ring_space() userspace/lib/ring_int.h find the end.
  *
  * Covers: MSGS entries through a submission ring of SQ places, and the answers to
  * some of them through a completion ring of CQ; both sides sleep when they have
- * nothing to do, the client also for room; either dies, or closes, at any step. Store buffers as
- * in tso.h. A completion ring as small as this one makes the provider wait, too.
+ * nothing to do, the client also for room, and each time in ENTER or in a poll; one or
+ * both die, or close, at any step. Store buffers as in tso.h. A completion ring as
+ * small as this one makes the provider wait, too.
  *
  * Proves: no side sleeps for ever while it could go on; no entry is lost, given
  * twice or written over; who survives takes all that was published, then gets
  * ESHUTDOWN, and does not touch the rings after that.
  *
- * Leaves out: both sides dead, indices that are forged or wrap, more threads than
- * one a side, that a spinner may come to no end: it looks again, as a sleeper.
+ * Leaves out: indices that are forged or wrap, more threads than one a side, that a
+ * spinner may come to no end: it looks again, as a sleeper. An event queue that watches
+ * an end keeps the word set, so that all is rung for.
  *
  * RUNS: -DSQ=2 -DCQ=2
  * RUNS: -DSQ=2 -DCQ=1
  * MUTATIONS: NO_SLEEP_FENCE NO_WAKE_FENCE NO_RECHECK NO_LATCH NO_SET NO_DOORBELL
  * MUTATIONS: NO_ROOM_DOORBELL NO_DEATH_BELL NO_DEATH_PAGE NO_DRAIN EARLY_TAIL
  * MUTATIONS: EARLY_HEAD SHUT_EARLY WAKER_CLEARS NO_SETTLE
+ * MUTATIONS: NO_WANT_LOOK LATE_WANT NO_WANT_FENCE NO_POLL_WAKE LATE_CLEAR ASK_ONCE
  */
+#if defined(NO_SLEEP_FENCE) || defined(NO_WAKE_FENCE) || defined(NO_RECHECK) || \
+	defined(NO_LATCH) || defined(NO_SET) || defined(NO_DOORBELL) || \
+	defined(NO_ROOM_DOORBELL) || defined(WAKER_CLEARS) || defined(NO_SETTLE)
+#define BY_ENTER
+#endif
+#if defined(NO_WANT_LOOK) || defined(LATE_WANT) || defined(NO_WANT_FENCE) || \
+	defined(NO_POLL_WAKE) || defined(LATE_CLEAR) || defined(ASK_ONCE)
+#define BY_POLL
+#endif
+
 #ifndef SQ
 #define SQ	2
 #endif
@@ -63,7 +78,8 @@
 #define CQTAIL	3
 #define FLAGS	4	/* 4, 5: what the client, the provider sleeps for */
 #define GONE	6	/* 6, 7: the kernel's page: the client, the provider is dead */
-#define VARS	8
+#define WANTS	8	/* 8, 9: and there: what the client, the provider polls for */
+#define VARS	10
 
 #include "tso.h"
 
@@ -74,7 +90,8 @@ byte sqtail, cqhead, sqhead, cqtail;
 
 /* The kernel's. */
 bool latch[2];		/* a doorbell that has rung and not been heard */
-bool asleep[2];		/* waits in the kernel */
+bool asleep[2];		/* waits in the kernel, for the latch */
+bool polls[2];		/* waits there in a poll, and has not been woken */
 
 bool shut[2], died[2];
 byte served;		/* entries that the provider took */
@@ -91,14 +108,12 @@ byte heard;		/* answers that the client took */
 
 bool may_die[2];
 /* A side can die, or close its end, wherever it is in user space. */
-#define MAY_DIE(me)	if :: may_die[me] && !died[OTHER(me)] -> goto dies :: skip fi
+#define MAY_DIE(me)	if :: may_die[me] -> goto dies :: skip fi
 
 /*
- * ring_locked() module/ring.c: wakes who sleeps in ENTER, or latches. A side's own
- * flags it leaves alone; scheme_ring_kernel.wants, in which a poll says what it
- * waits for, it clears, and whoever polls looks again. Over shared memory
- * bell_doorbell() userspace/lib/ring_bell.c: a count that grows. So it may clear
- * the word that it was rung for, or not.
+ * ring_locked() module/ring.c: wakes who sleeps in ENTER, or latches; clears the word of
+ * who polls, and wakes that as well. A side's own flags it leaves alone. Over shared memory
+ * bell_doorbell() userspace/lib/ring_bell.c: a count that grows, which a poll sees, too.
  */
 inline doorbell(s)
 {
@@ -108,12 +123,24 @@ inline doorbell(s)
 #else
 		latch[s] = true;
 #endif
-		if
-		:: mem[FLAGS + s] = 0
-		:: skip
-		fi
+#ifndef LATE_CLEAR
+		mem[WANTS + s] = 0;
+#endif
+#ifndef NO_POLL_WAKE
+		polls[s] = false
+#endif
 	}
+#ifdef LATE_CLEAR
+	mem[WANTS + s] = 0
+#endif
 }
+
+/* ring_peer_waits() userspace/lib/ring_int.h */
+#ifdef NO_WANT_LOOK
+#define WAITS(s, what)	(mem[FLAGS + s] & what)
+#else
+#define WAITS(s, what)	((mem[FLAGS + s] | mem[WANTS + s]) & what)
+#endif
 
 /*
  * ring_publish() userspace/lib/ring_int.h: an index has moved; fence, look, ring. Or
@@ -129,7 +156,7 @@ inline publish(me, what)
 #endif
 		if
 #ifndef NO_DOORBELL
-		:: mem[FLAGS + OTHER(me)] & what ->
+		:: WAITS(OTHER(me), what) ->
 #ifdef WAKER_CLEARS
 			STORE(me, FLAGS + OTHER(me), 0);
 #endif
@@ -155,10 +182,9 @@ inline publish(me, what)
  * ring_sleep() userspace/lib/ring_link.c: declare() userspace/lib/ring_link.c sets,
  * fences and looks again, at all that the side waits for and at the owner's page;
  * then module_wait() userspace/lib/ring_module.c and enter_sleep() module/ring_file.c,
- * or bell_wait() userspace/lib/ring_bell.c, until the doorbell or the end. A poll is
- * the same: want_locked() module/ring.c sets, fences and looks.
+ * or bell_wait() userspace/lib/ring_bell.c, until the doorbell or the end.
  */
-inline sleep(me, ready, wants)
+inline sleep_in_enter(me, ready, wants)
 {
 #ifndef NO_SET
 	STORE(me, FLAGS + me, wants);
@@ -183,7 +209,7 @@ inline sleep(me, ready, wants)
 		asleep[me] = true;
 		if
 		:: latch[me]
-		:: may_die[me] && !died[OTHER(me)] ->
+		:: may_die[me] ->
 			asleep[me] = false;
 			goto dies
 		fi;
@@ -195,6 +221,66 @@ inline sleep(me, ready, wants)
 	:: else
 	fi;
 	STORE(me, FLAGS + me, 0)
+}
+
+/* What want_locked() does to the word; ASK_ONCE: but not when it looks again. */
+#ifdef ASK_ONCE
+#define ASK(me, wants)	mem[WANTS + me] = (wait -> mem[WANTS + me] : mem[WANTS + me] | wants)
+#else
+#define ASK(me, wants)	mem[WANTS + me] = mem[WANTS + me] | wants
+#endif
+
+/*
+ * A poll(2) of the end, after a look that found nothing: scheme_ring_server_arm()
+ * userspace/lib/ring_server.c. ring_poll() module/ring_file.c is on the wait queue when
+ * want_locked() module/ring.c sets the word, fences and looks, all under the lock, in which
+ * others find nothing half done, since the fence is in it. Woken it looks again. The
+ * word stays as it is when it has found something: one doorbell too many clears it.
+ */
+inline sleep_in_poll(me, ready, wants)
+{
+	do
+	:: atomic {
+#ifdef NO_WANT_FENCE
+			STORE(me, WANTS + me, wants);
+#else
+			FENCE(me);
+#ifndef LATE_WANT
+			ASK(me, wants);
+#endif
+#endif
+			if
+			:: ready || mem[GONE + OTHER(me)] ->
+				wait = false;
+				break
+			:: !(ready || mem[GONE + OTHER(me)]) ->
+				wait = true;
+				polls[me] = true
+			fi
+		}
+#ifdef LATE_WANT
+		ASK(me, wants);
+#endif
+		if
+		:: !polls[me]
+		:: may_die[me] ->
+			polls[me] = false;
+			goto dies
+		fi
+	od
+}
+
+/* What is wrong with one of them is found sooner without the other. */
+inline sleep(me, ready, wants)
+{
+	if
+#ifndef BY_POLL
+	:: sleep_in_enter(me, ready, wants)
+#endif
+#ifndef BY_ENTER
+	:: sleep_in_poll(me, ready, wants)
+#endif
+	fi
 }
 
 /*

@@ -39,6 +39,7 @@ struct record {
 	unsigned int		nr_parked;
 	unsigned int		closes, cancels;
 	struct scheme_sqe	sqe;		/* the last one */
+	uint8_t			first, last;	/* bytes of the last write */
 	uint32_t		order[PARKED_MAX];
 	unsigned int		nr_order;
 };
@@ -90,6 +91,10 @@ static void t_write(struct scheme_req *req, uint64_t handle, const void *buf,
 	struct record *r = record_of(req);
 
 	note(req);
+	if (len) {
+		r->first = *(const uint8_t *)buf;
+		r->last = ((const uint8_t *)buf)[len - 1];
+	}
 	r->parked[r->nr_parked] = req;
 	__atomic_add_fetch(&r->nr_parked, 1, __ATOMIC_SEQ_CST);
 }

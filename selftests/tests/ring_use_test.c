@@ -2,6 +2,10 @@
 /* libscheme and direct rings of the module: pool, registered files, readiness, polls. */
 #include "ring_lib.h"
 
+#include <sys/mman.h>
+
+#include "../phys.h"
+
 /* ---- the pool ---------------------------------------------------------------------- */
 
 TEST_F(ring, U22_the_provider_learns_of_regions_when_they_are_named)
@@ -30,6 +34,100 @@ TEST_F(ring, U22_memory_that_can_shrink_is_no_region)
 	ASSERT_EQ(0, ftruncate(fd, 4096));
 	EXPECT_EQ(-EINVAL, scheme_ring_add_region(self->ring, fd, 1U << 30, 4096));
 	close(fd);
+}
+
+#define BUFFER_AT	(1ULL << 31)
+#define BUFFER		(8 * PAGE)
+
+/* A buffer of the memory scheme for the fixture's ring; its dma-buf, which keeps it. */
+static int lend_buffer(struct scheme_ring *ring, int owner, struct scheme_physalloc *buffer)
+{
+	int ret = phys_get(owner, BUFFER, 0, buffer), fd;
+
+	if (ret)
+		return ret;
+	fd = phys_export(owner, buffer->offset, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	ret = scheme_ring_add_region(ring, fd, BUFFER_AT, BUFFER);
+	if (!ret)
+		return fd;
+	close(fd);
+	return ret;
+}
+
+/* What the provider writes there the owner of the buffer sees, and the other way round. */
+TEST_F(ring, U22_a_buffer_of_the_memory_scheme_is_a_region)
+{
+	const uint64_t last = BUFFER_AT + BUFFER - PAGE;
+	int64_t h = open_file(self->ring, "file", O_RDWR);
+	int owner = phys_open(), dmabuf;
+	struct record *r = &self->record;
+	struct scheme_physalloc buffer;
+	uint8_t *mem;
+
+	ASSERT_LE(0, h);
+	ASSERT_LE(0, owner);
+	EXPECT_EQ(-EFAULT, read_byte(self->ring, (uint64_t)h, BUFFER_AT));
+	dmabuf = lend_buffer(self->ring, owner, &buffer);
+	ASSERT_LE(0, dmabuf);
+	mem = phys_map(owner, &buffer);
+	ASSERT_NE(NULL, mem);
+	memset(mem, 0xee, BUFFER);
+
+	scheme_ring_prep_read(get(self->ring, 2), (uint64_t)h, last, PAGE, 0x41);
+	EXPECT_EQ(PAGE, result(self->ring));
+	EXPECT_TRUE(bytes_are(mem + BUFFER - PAGE, 0x41, PAGE));
+	EXPECT_TRUE(bytes_are(mem, 0xee, BUFFER - PAGE));
+	EXPECT_TRUE(bytes_are(scheme_ring_at(self->ring, last, PAGE), 0x41, PAGE));
+
+	mem[0] = 0x42;
+	mem[BUFFER - 1] = 0x43;
+	scheme_ring_prep_write(get(self->ring, 3), (uint64_t)h, BUFFER_AT, BUFFER, 0);
+	ASSERT_EQ(1, scheme_ring_submit(self->ring));
+	ASSERT_TRUE(parked(r, 1));
+	EXPECT_EQ(0x42, r->first);
+	EXPECT_EQ(0x43, r->last);
+	ASSERT_EQ(0, scheme_reply(r->parked[0], BUFFER));
+	EXPECT_EQ(BUFFER, result(self->ring));
+
+	/* the end of the buffer is the end of the region */
+	scheme_ring_prep_read(get(self->ring, 4), (uint64_t)h, last, PAGE + 1, 0);
+	EXPECT_EQ(-EFAULT, result(self->ring));
+	munmap(mem, BUFFER);
+	close(dmabuf);
+	close(owner);
+}
+
+/* The ring is the last that holds it. */
+TEST_F(ring, U22_a_lent_buffer_outlives_its_owner)
+{
+	int64_t h = open_file(self->ring, "file", O_RDWR);
+	int owner = phys_open(), dmabuf;
+	struct scheme_physalloc buffer;
+	uint64_t all, part;
+
+	ASSERT_LE(0, h);
+	ASSERT_LE(0, owner);
+	dmabuf = lend_buffer(self->ring, owner, &buffer);
+	ASSERT_LE(0, dmabuf);
+	EXPECT_EQ(-EEXIST, scheme_ring_add_region(self->ring, dmabuf, BUFFER_AT, BUFFER));
+	/* whole, or not at all */
+	EXPECT_EQ(-EINVAL, scheme_ring_add_region(self->ring, dmabuf, 0x100000000, PAGE));
+	close(dmabuf);
+	dmabuf = phys_export(owner, buffer.offset, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, dmabuf);
+	EXPECT_EQ(-EACCES, scheme_ring_add_region(self->ring, dmabuf, 0x100000000, BUFFER));
+	close(dmabuf);
+	close(owner);
+	EXPECT_EQ(1, read_byte(self->ring, (uint64_t)h, BUFFER_AT + BUFFER - 1));
+	EXPECT_EQ(0x55, *(uint8_t *)scheme_ring_at(self->ring, BUFFER_AT + BUFFER - 1, 1));
+	/* buffers come out of it as out of any other */
+	ASSERT_EQ(0, scheme_ring_alloc(self->ring, POOL, &all));
+	ASSERT_EQ(0, scheme_ring_alloc(self->ring, BUFFER, &part));
+	EXPECT_EQ(BUFFER_AT, part);
+	EXPECT_EQ(0, scheme_ring_free(self->ring, part));
+	EXPECT_EQ(0, scheme_ring_free(self->ring, all));
 }
 
 TEST_F(ring, U22_a_buffer_in_use_is_not_handed_out)
@@ -180,6 +278,41 @@ TEST_F(ring, U18_each_edge_until_the_last)
 	EXPECT_EQ(-ECANCELED, cqe.result);
 	EXPECT_EQ(SCHEME_CQE_F_LAST, cqe.flags);
 	EXPECT_EQ(0, scheme_ring_in_flight(self->ring));
+}
+
+/* ---- after a fork ------------------------------------------------------------------- */
+
+static void *post_on(void *arg)
+{
+	struct record *r = arg;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED))
+		post(r, EPOLLIN);
+	return NULL;
+}
+
+static int destroy_copy(void *scheme)
+{
+	alarm(20 * slowness());
+	scheme_destroy(scheme);
+	return 0;
+}
+
+/* Whatever its threads hold at that moment: a child gets rid of its copy. */
+TEST_F(ring, S3_a_child_waits_for_no_thread_of_its_parent)
+{
+	struct record poster = { .scheme = self->record.scheme };
+	pid_t pid;
+
+	ASSERT_LE(0, open_file(self->ring, "file", O_RDWR));
+	ASSERT_EQ(0, pthread_create(&poster.thread, NULL, post_on, &poster));
+	for (int i = 0; i < 50; i++) {
+		pid = child_start(destroy_copy, self->record.scheme);
+		EXPECT_EQ(0, child_result(pid));
+	}
+	__atomic_store_n(&poster.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(poster.thread, NULL);
+	EXPECT_EQ(1, read_byte(self->ring, 0, 0));
 }
 
 /* ---- waiting elsewhere ------------------------------------------------------------------ */

@@ -27,7 +27,7 @@
 #include "../../userspace/lib/int.h"
 #include "../../userspace/lib/ring_int.h"
 
-#define SCHEME_FD	7777	/* of the scheme, for RING_CREATE and RING_ATTACH */
+#define SCHEME_FD	7777	/* of the scheme, for RING_CREATE, RING_ATTACH and ADOPT */
 #define PAGE		4096U
 
 struct mod_file {
@@ -52,6 +52,8 @@ static struct {
 	unsigned int		enters, infos, asks, notifies;
 	unsigned int		both;		/* NOTIFY and WAIT in one ENTER */
 	int			attach_error;
+	unsigned int		adopts;
+	pid_t			pid;		/* whose descriptors they are */
 	void			(*change_info)(struct scheme_ring_info *info);
 } mod = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -92,6 +94,7 @@ static int mod_create(struct scheme_ring_info *info)
 	mod.mem = mmap(NULL, info->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(mod.mem, MAP_FAILED);
 	mod.info = *info;
+	mod.pid = getpid();
 	mod.end[SCHEME_RING_SIDE_CLIENT] = fd;
 	mod.end[SCHEME_RING_SIDE_PROVIDER] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	mod.nr_regions = mod.nr_files = 0;
@@ -209,6 +212,10 @@ static int mod_dispatch(int fd, unsigned long cmd, void *arg)
 		mod.word = ((struct scheme_ring_attach *)arg)->word;
 		return mod.attach_error;
 	}
+	if (fd == SCHEME_FD && cmd == SCHEME_IOC_ADOPT) {
+		mod.adopts++;
+		return 0;
+	}
 	for (unsigned int side = 0; side < 2; side++)
 		if (fd >= 0 && fd == mod.end[side])
 			return mod_end_ioctl(side, cmd, arg);
@@ -233,7 +240,7 @@ int __wrap_ioctl(int fd, unsigned long cmd, ...)
 	return -1;
 }
 
-/* An end that is closed ends the ring. */
+/* An end that is closed ends the ring; in a child it is a copy. */
 int __wrap_close(int fd)
 {
 	pthread_mutex_lock(&mod.lock);
@@ -241,7 +248,8 @@ int __wrap_close(int fd)
 		if (fd < 0 || fd != mod.end[side])
 			continue;
 		mod.end[side] = -1;
-		mod_state_locked(SCHEME_RING_DEAD);
+		if (mod.pid == getpid())
+			mod_state_locked(SCHEME_RING_DEAD);
 	}
 	pthread_mutex_unlock(&mod.lock);
 	return __real_close(fd);
@@ -256,7 +264,7 @@ static void mod_forget(void)
 	munmap(mod.mem, mod.info.size);
 	mod.change_info = NULL;
 	mod.attach_error = 0;
-	mod.enters = mod.infos = mod.asks = mod.notifies = mod.both = 0;
+	mod.enters = mod.infos = mod.asks = mod.notifies = mod.both = mod.adopts = 0;
 }
 
 #endif /* UNIT_FAKE_MODULE_H */

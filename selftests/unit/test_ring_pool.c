@@ -2,7 +2,9 @@
 /* The pool of a direct ring: regions, buffers, and who still uses them. */
 #include "ring_pair.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/vfs.h>
 
 #define PAGE	4096ULL
 #define SIZE	(16 * PAGE)
@@ -84,6 +86,36 @@ static void U22_regions_that_cannot_be_are_refused(void **state)
 	assert_int_equal(scheme_ring_region_create(100), -EINVAL);
 	assert_int_equal(scheme_ring_region_create(SCHEME_RING_REGION_MAX + PAGE),
 			 -EINVAL);
+}
+
+/*
+ * A hole in it could not be filled by who looks there next. They need not be there, nor
+ * does the size have to be right: that is not what is wrong.
+ */
+static void U22_huge_pages_are_no_region(void **state)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+	struct statfs fs;
+	off_t huge;
+
+	(void)state;
+	if (fd < 0 && (errno == ENOSYS || errno == ENODEV || errno == EINVAL))
+		skip();		/* a kernel without them */
+	assert_true(fd >= 0);
+	assert_int_equal(fstatfs(fd, &fs), 0);
+	huge = (off_t)fs.f_bsize;
+	assert_true((uint64_t)huge > PAGE);
+	assert_int_equal(ftruncate(fd, huge), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	assert_int_equal(scheme_ring_add_region(pair.client, fd, 0, PAGE), -EOPNOTSUPP);
+	assert_int_equal(scheme_ring_add_region(pair.provider, fd, 0, PAGE), -EOPNOTSUPP);
+	assert_int_equal(scheme_ring_add_region(pair.client, fd, AT + SIZE, (size_t)huge),
+			 -EOPNOTSUPP);
+	assert_int_equal(check_sealed(fd, 2 * (uint64_t)huge), -EOPNOTSUPP);
+	/* nothing of it is left, and the place is free */
+	assert_null(scheme_ring_at(pair.client, 0, 1));
+	assert_int_equal(add(0, PAGE), 0);
+	close(fd);
 }
 
 /* Neighbours in the pool are not one piece of memory. */
@@ -396,6 +428,7 @@ int main(void)
 		TEST(U22_addresses_outside_the_regions_lead_nowhere),
 		TEST(U22_what_one_side_writes_the_other_reads),
 		TEST(U22_regions_that_cannot_be_are_refused),
+		TEST(U22_huge_pages_are_no_region),
 		TEST(U22_no_buffer_spans_two_regions),
 		TEST(U22_allocator_does_what_a_model_does),
 		TEST(U22_one_block_is_enough_for_a_region),

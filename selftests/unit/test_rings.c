@@ -4,6 +4,9 @@
 #include "fake_module.h"
 
 #include <poll.h>
+#include <sys/wait.h>
+
+#include "../../userspace/lib/ring_serve.h"
 
 #define POOL	(16 * PAGE)
 #define UID	22
@@ -19,6 +22,7 @@ static struct {
 	unsigned int		closes;
 	struct scheme_ring_server_config config;
 	int			ret;
+	void			(*on_read)(void);
 } seen;
 
 static void on_open(struct scheme_req *req, uint64_t dir, const char *path, int flags,
@@ -38,6 +42,8 @@ static void on_read(struct scheme_req *req, uint64_t handle, void *buf, uint32_t
 		    uint64_t offset)
 {
 	(void)handle;
+	if (seen.on_read)
+		seen.on_read();
 	memset(buf, (int)offset, len);
 	scheme_reply(req, len);
 }
@@ -303,6 +309,160 @@ static void U15_a_loop_of_ones_own_is_told_what_to_poll(void **state)
 	expect(1);
 }
 
+/* One that waits for a reply costs a round nothing until that comes. */
+static void U12_what_has_ended_is_ended_once(void **state)
+{
+	struct scheme_ring_server *server;
+
+	(void)state;
+	assert_int_equal(attach(), 0);
+	submit(SCHEME_OP_WRITE, SCHEME_ROOT);
+	assert_int_equal(scheme_queue_step(&kernel->queue, 0), 1);
+	server = kernel->scheme.servers;
+	close_client();
+	assert_int_equal(scheme_queue_step(&kernel->queue, 0), 0);
+	assert_true(server->all_cancelled && server->all_closed && server->drops);
+	server->all_cancelled = server->all_closed = server->drops = false;
+	mod.enters = 0;
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(scheme_queue_step(&kernel->queue, 0), 0);
+	assert_false(server->all_cancelled || server->all_closed || server->drops);
+	assert_int_equal(mod.enters, 0);
+	assert_false(rings_ready(&kernel->queue));
+	assert_int_equal(scheme_reply(seen.parked, 1), 0);
+	assert_true(rings_ready(&kernel->queue));
+	assert_int_equal(scheme_queue_step(&kernel->queue, 0), 0);
+	assert_int_equal(seats(), 0);
+}
+
+/* ---- after a fork ---------------------------------------------------------------- */
+
+#define FAILS(what)	do { if (what) return __LINE__ % 200 + 1; } while (0)
+
+/* A thread that is not there does not give back what it had: no wait for that. */
+static int status_of_child(int (*run)(void))
+{
+	int status = -1;
+	pid_t pid;
+
+	kernel->scheme.pid = getpid();
+	kernel->scheme.fd = SCHEME_FD;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		alarm(20);
+		_exit(run());
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static void expect_child(int (*run)(void))
+{
+	assert_int_equal(status_of_child(run), 0);
+}
+
+/* What the library frees has to come from where it takes it. */
+static void destroy(void)
+{
+	struct scheme *s = malloc(sizeof(*s));
+	struct scheme_queue *q = malloc(sizeof(*q));
+
+	*s = kernel->scheme;
+	*q = kernel->queue;
+	s->queues = q;
+	q->scheme = s;
+	s->fd = q->fd = -1;
+	scheme_destroy(s);
+}
+
+static int adopt_and_serve(void)
+{
+	struct scheme *s = &kernel->scheme;
+	int fd = memfd_create("queue", MFD_CLOEXEC);
+
+	FAILS(ftruncate(fd, sizeof(struct fake_memory)));
+	kernel->queue.fd = fd;
+	FAILS(scheme_adopt(s));
+	FAILS(mod.adopts != 1 || s->pid != getpid());
+	FAILS(kernel->queue.rings || s->servers || s->nr_servers || seats());
+	kernel->mem = kernel->queue.mem;
+	FAILS(scheme_post_event(&kernel->queue, 1, POLLIN));
+	FAILS(kernel->nr != 1 || kernel->answers[0].kind != SCHEME_CQE_EVENT);
+	/* the parent may have left an answer for which nobody has entered the kernel */
+	kernel->enters = 0;
+	FAILS(scheme_queue_step(&kernel->queue, 1000) < 0);
+	FAILS(!kernel->enters);
+	return 0;
+}
+
+static int cannot_adopt(void)
+{
+	FAILS(scheme_adopt(&kernel->scheme) != -EBUSY);
+	FAILS(mod.adopts || kernel->scheme.pid == getpid());
+	destroy();
+	return 0;
+}
+
+static void attach_with_one_parked(void)
+{
+	assert_int_equal(attach(), 0);
+	submit(SCHEME_OP_WRITE, SCHEME_ROOT);
+	assert_int_equal(scheme_queue_step(&kernel->queue, 0), 1);
+	kernel->nr = 0;
+}
+
+static void S3_a_child_has_the_queue_but_no_ring(void **state)
+{
+	(void)state;
+	attach_with_one_parked();
+	expect_child(adopt_and_serve);
+	/* nobody has taken anything from us */
+	submit(SCHEME_OP_READ, SCHEME_ROOT);
+	assert_int_equal(scheme_queue_step(&kernel->queue, 0), 1);
+	expect(1);
+}
+
+static void hold(pthread_mutex_t *lock, int (*run)(void))
+{
+	int status;
+
+	pthread_mutex_lock(lock);
+	status = status_of_child(run);
+	pthread_mutex_unlock(lock);
+	assert_int_equal(status, 0);
+}
+
+static void S3_no_child_adopts_what_is_half_done(void **state)
+{
+	uintptr_t nobody = (uintptr_t)pthread_self() + 1;
+
+	(void)state;
+	attach_with_one_parked();
+	hold(&kernel->queue.post_lock, cannot_adopt);
+	hold(&kernel->scheme.servers_lock, cannot_adopt);
+	atomic_store(&kernel->queue.server, nobody);
+	expect_child(cannot_adopt);
+	atomic_store(&kernel->queue.server, 0);
+	/* this one the child has no use for */
+	hold(&kernel->scheme.servers->lock, adopt_and_serve);
+}
+
+static void fork_here(void)
+{
+	expect_child(cannot_adopt);
+}
+
+static void S3_nor_one_from_a_rings_callback(void **state)
+{
+	(void)state;
+	assert_int_equal(attach(), 0);
+	seen.on_read = fork_here;
+	submit(SCHEME_OP_READ, SCHEME_ROOT);
+	assert_int_equal(scheme_queue_step(&kernel->queue, 0), 1);
+	expect(1);
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -313,9 +473,13 @@ int main(void)
 		TEST(U12_a_ring_goes_with_its_client),
 		TEST(U12_but_not_before_its_requests_are_answered),
 		TEST(U12_a_scheme_ends_with_rings_that_have_requests),
+		TEST(U12_what_has_ended_is_ended_once),
 		TEST(U29_rings_are_bounded),
 		TEST(U6_what_cannot_be_served_is_refused),
 		TEST(U15_a_loop_of_ones_own_is_told_what_to_poll),
+		TEST(S3_a_child_has_the_queue_but_no_ring),
+		TEST(S3_no_child_adopts_what_is_half_done),
+		TEST(S3_nor_one_from_a_rings_callback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,7 +212,11 @@ int scheme_create(struct scheme **out, const struct scheme_config *config,
  * End the scheme, from any thread: every step returns -ENODEV. s stays valid.
  */
 int scheme_stop(struct scheme *s);
-/* End the scheme and free it. No thread may be in a step or reply any more. */
+/*
+ * End the scheme and free it. No thread may be in a step or reply any more. In a child
+ * that has not adopted it: free its copy; the scheme lives on, whatever threads of the
+ * parent are doing.
+ */
 void scheme_destroy(struct scheme *s);
 
 void *scheme_user(const struct scheme *s);
@@ -224,7 +228,10 @@ int scheme_fd(const struct scheme *s);
 /*
  * After fork, in the child: it is the owner from now on. The queues, which a
  * fork does not pass on, are mapped anew, perhaps elsewhere. The parent may do
- * nothing more with s than exit.
+ * nothing more with s than exit, and direct rings end with it: the child, which has
+ * no mapping of them either, leaves those alone that no queue serves.
+ * EBUSY: at the fork another thread of the parent was in a callback, reply or post of
+ * s, or this one in a callback of a direct ring; it is the parent's as before.
  */
 int scheme_adopt(struct scheme *s);
 int scheme_stats(const struct scheme *s, struct scheme_stats *stats);

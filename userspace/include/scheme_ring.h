@@ -175,7 +175,9 @@ int scheme_ring_region_create(size_t size);
  * also be a dma-buf of the memory scheme, whole (scheme_memory_export()).
  * EINVAL: not whole pages, too many, or fd may shrink or has not so many bytes;
  * EEXIST: something of the pool is there; ENOSPC: too many regions; EACCES: the
- * provider's end of a module's ring; EOPNOTSUPP: memory that it does not take.
+ * provider's end of a module's ring; EOPNOTSUPP: memory that it does not take, which
+ * are huge pages (MFD_HUGETLB) in any case: a hole in them, which no seal forbids,
+ * could kill who looks at it.
  */
 int scheme_ring_add_region(struct scheme_ring *ring, int fd, uint64_t offset,
 			   size_t size);
@@ -363,9 +365,11 @@ int scheme_req_serve_ring(struct scheme_req *req,
 			  const struct scheme_ring_server_config *config);
 /*
  * One more answer, not the last, to a request that has SCHEME_SQE_MULTISHOT among
- * the flags of scheme_req_sqe(); the last one is a scheme_reply*(). From any thread.
+ * the flags of scheme_req_sqe(); the last one is a scheme_reply*(). From any thread,
+ * also while another one gives the last: what returns 0 comes before that. But not
+ * after the last has been given: req may be another request by then.
  * EAGAIN: too many wait for room; try again after a step. EOPNOTSUPP: not on a
- * direct ring; EINVAL: not asked for; EALREADY.
+ * direct ring; EINVAL: not asked for; EALREADY: another thread gives the last.
  */
 int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra);
 

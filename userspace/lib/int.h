@@ -164,6 +164,14 @@ int queue_post(struct scheme_queue *q, const struct scheme_cqe *cqe,
 	       uint32_t tag);
 #define NO_TAG	(~0U)
 
+/* After a fork: has another thread been in a dispatch? */
+static inline bool queue_was_served(const struct scheme_queue *q)
+{
+	uintptr_t who = atomic_load(&q->server);
+
+	return who && who != (uintptr_t)pthread_self();
+}
+
 static inline uint32_t req_index(const struct scheme_req *req)
 {
 	return (uint32_t)(req - req->queue->reqs);
@@ -214,6 +222,8 @@ bool rings_ready(const struct scheme_queue *q);
 struct pollfd;
 unsigned int rings_arm(struct scheme_queue *q, struct pollfd *fds, bool *ready);
 void rings_disarm(struct scheme_queue *q);
+/* After a fork: has a thread, this or another, been in a round? */
+bool rings_busy(const struct scheme_queue *q);
 /* With the queue. mapped: they are this process's. */
 void rings_end(struct scheme_queue *q, bool mapped);
 

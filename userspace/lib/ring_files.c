@@ -48,6 +48,7 @@ static void set_file_locked(struct scheme_ring_server *s, uint32_t index,
 	s->files[index] = *file;
 	s->files[index].state = FILE_OPEN;
 	s->files[index].next_posted = NO_FILE;
+	s->all_closed = false;
 	chain_locked(s, index);
 }
 

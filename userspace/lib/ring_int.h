@@ -387,7 +387,10 @@ static inline void *ring_at(const struct scheme_ring *r, uint64_t addr, uint64_t
 uint64_t pool_hold(struct scheme_ring *r, uint64_t addr);
 void pool_drop(struct scheme_ring *r, uint64_t block);
 void pool_uninit(struct scheme_ring *r);
-/* A sealed memfd; and does fd have that many bytes, which it cannot lose? */
+/*
+ * A sealed memfd; and does fd have that many bytes, which it cannot lose? -EOPNOTSUPP:
+ * huge pages.
+ */
 int sealed_memory(const char *name, size_t size);
 int check_sealed(int fd, uint64_t size);
 

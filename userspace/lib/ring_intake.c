@@ -147,6 +147,7 @@ static struct ring_req *begin(struct scheme_ring_server *s)
 
 	s->free = r->next;
 	s->pending++;
+	s->all_cancelled = false;
 	r->req.sqe.pid = s->config.pid;
 	r->req.sqe.uid = s->config.uid;
 	r->req.sqe.gid = s->config.gid;

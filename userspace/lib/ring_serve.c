@@ -53,14 +53,16 @@ static void add_answer_locked(struct scheme_ring_server *s, struct ring_req *r,
 
 /*
  * There is always room: each request has one last answer. What others answered
- * before, as far as the provider can know, stays before it.
+ * before, as far as the provider can know, stays before it. With the lock where that
+ * may be another answer to the same request: scheme_reply_more() looks at its state there.
  */
 int server_post(struct scheme_req *req, const struct scheme_cqe *cqe)
 {
 	struct ring_req *r = ring_req(req);
 	struct scheme_ring_server *s = r->server;
 
-	if (is_serving(s) && !others_answered(s) && !r->opening) {
+	if (is_serving(s) && !others_answered(s) && !r->opening &&
+	    !(req->sqe.flags & SCHEME_SQE_MULTISHOT)) {
 		if (r == s->plain && !s->nr_own) {
 			plain_answer(s, cqe);
 			return 0;
@@ -77,6 +79,23 @@ int server_post(struct scheme_req *req, const struct scheme_cqe *cqe)
 	return 0;
 }
 
+/*
+ * Who claims a request puts its last answer down with the lock, after that: what is
+ * found unclaimed here comes before.
+ */
+static int add_more_locked(struct scheme_ring_server *s, const struct scheme_req *req,
+			   const struct scheme_cqe *cqe)
+{
+	if (atomic_load(&req->state) != REQ_PENDING)
+		return -EALREADY;
+	if (s->nr_more == s->config.depth)
+		return -EAGAIN;
+	s->nr_more++;
+	add_answer_locked(s, NULL, cqe);
+	server_wake(s);
+	return 0;
+}
+
 int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra)
 {
 	const struct scheme_cqe cqe = {
@@ -86,23 +105,15 @@ int scheme_reply_more(struct scheme_req *req, int64_t result, uint64_t extra)
 		.extra = extra,
 	};
 	struct scheme_ring_server *s;
-	int ret = 0;
+	int ret;
 
 	if (req->queue)
 		return -EOPNOTSUPP;
 	if (!(req->sqe.flags & SCHEME_SQE_MULTISHOT))
 		return -EINVAL;
-	if (atomic_load(&req->state) != REQ_PENDING)
-		return -EALREADY;
 	s = ring_req(req)->server;
 	pthread_mutex_lock(&s->lock);
-	if (s->nr_more == s->config.depth) {
-		ret = -EAGAIN;
-	} else {
-		s->nr_more++;
-		add_answer_locked(s, NULL, &cqe);
-		server_wake(s);
-	}
+	ret = add_more_locked(s, req, &cqe);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }
@@ -200,8 +211,8 @@ static unsigned int take_answers(struct scheme_ring_server *s,
 }
 
 /*
- * How many of so many answers can go to the ring. Without a client they go nowhere,
- * all of them.
+ * How many of so many answers can go to the ring. Without a client, or where it cannot be
+ * trusted, they go nowhere, all of them: see push().
  */
 static unsigned int room_for(struct scheme_ring_server *s, unsigned int nr)
 {
@@ -215,7 +226,7 @@ static unsigned int room_for(struct scheme_ring_server *s, unsigned int nr)
 static void push(struct scheme_ring_server *s, const struct scheme_cqe *cqes,
 		 unsigned int nr)
 {
-	if (s->drops)
+	if (s->drops || s->ring->gone || s->ring->broken)
 		return;
 	ring_put_cqes(s->ring, cqes, nr);
 	ring_publish(s->ring, SCHEME_RING_NEED_WAKEUP);
@@ -448,11 +459,22 @@ static void run_all(struct scheme_ring_server *s)
 	} while (flushed && (s->waiting || s->edges_wait));
 }
 
+/*
+ * All is cancelled, and no file is open. What comes after that undoes the state: a
+ * request that was left on the ring, a file that an answer opens.
+ */
 static void end(struct scheme_ring_server *s)
 {
-	cancel_all(s);
+	bool cancelled = s->all_cancelled, closed;
+
+	s->all_cancelled = true;
+	if (!cancelled)
+		cancel_all(s);
 	run_all(s);
-	files_close_all(s);
+	closed = s->all_closed;
+	s->all_closed = true;
+	if (!closed)
+		files_close_all(s);
 }
 
 /*
@@ -543,6 +565,5 @@ void server_drop_all(struct scheme_ring_server *s)
 {
 	end(s);
 	s->drops = true;	/* who has not taken them by now will not */
-	flush(s);
-	files_close_all(s);
+	end(s);
 }

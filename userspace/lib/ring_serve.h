@@ -97,6 +97,8 @@ struct scheme_ring_server {
 	unsigned int		pending;
 	struct scheme_sqe	held;		/* taken while all requests are in use */
 	bool			holds;
+	bool			all_cancelled;	/* nothing is left of what the end cancels */
+	bool			all_closed;	/* nor of what it closes */
 	bool			drops;		/* answers go nowhere */
 	_Atomic bool		has_posted;	/* written with lock: `posted` is a file */
 	uint32_t		nr_own;		/* answers, see below */
@@ -213,5 +215,7 @@ uint32_t server_wants(struct scheme_ring_server *s);
 void server_drop_all(struct scheme_ring_server *s);
 /* Free it, also what is pending: nobody will answer that. */
 void server_abandon(struct scheme_ring_server *s);
+/* The same in a child, where the scheme knows of no servers any more. */
+void server_forget(struct scheme_ring_server *s);
 
 #endif /* LIBSCHEME_RING_SERVE_H */

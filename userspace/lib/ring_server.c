@@ -261,14 +261,32 @@ unsigned int scheme_ring_server_pending(struct scheme_ring_server *s)
 	return s->pending;
 }
 
-void server_abandon(struct scheme_ring_server *s)
+static void free_texts(struct scheme_ring_server *s)
 {
 	for (struct ring_req *r = s->oldest; r; r = r->newer)
 		free(r->text);
-	leave_scheme(s);
+}
+
+static void let_go(struct scheme_ring_server *s)
+{
 	close_poll_fd(s);
 	s->ring->server = NULL;
 	free_server(s);
+}
+
+void server_abandon(struct scheme_ring_server *s)
+{
+	free_texts(s);
+	leave_scheme(s);
+	let_go(s);
+}
+
+/* A thread of the parent's may have had the lock for a reply. */
+void server_forget(struct scheme_ring_server *s)
+{
+	free_texts(s);
+	pthread_mutex_init(&s->lock, NULL);
+	let_go(s);
 }
 
 int scheme_ring_server_destroy(struct scheme_ring_server *s)

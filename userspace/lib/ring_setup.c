@@ -11,7 +11,10 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #define DEFAULT_SQ	256U
 #define IN_FLIGHT_MAX	(2 * SCHEME_RING_ENTRIES_MAX)
@@ -160,16 +163,23 @@ int sealed_memory(const char *name, size_t size)
 	return ret;
 }
 
-/* Memory that the other side can take away would kill us where we look at it. */
+/*
+ * Memory that the other side can take away would kill us where we look at it. No seal
+ * keeps it from making holes: in shmem the next look fills one, but one of huge pages
+ * does so only while there are some to spare. The module takes no such memory either.
+ */
 int check_sealed(int fd, uint64_t size)
 {
 	struct stat st;
+	struct statfs fs;
 	int seals = fcntl(fd, F_GET_SEALS);
 
 	if (seals < 0)
 		return errno == EBADF ? -EBADF : -EINVAL;
-	if (fstat(fd, &st))
+	if (fstat(fd, &st) || fstatfs(fd, &fs))
 		return -errno;
+	if (fs.f_type == HUGETLBFS_MAGIC)
+		return -EOPNOTSUPP;
 	return seals & F_SEAL_SHRINK && (uint64_t)st.st_size >= size ? 0 : -EINVAL;
 }
 

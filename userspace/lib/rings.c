@@ -3,8 +3,9 @@
  * Direct rings that a queue's thread serves, with the queue: accept, poll, step,
  * and the end of those whose client has gone.
  *
- * SERVED -> ENDED [the step says that the client is gone, or has broken it] -> free
- * [nothing is pending any more]
+ * SERVED -> ENDED [the step says that the client is gone, or has broken it]
+ * ENDED -> free [nothing is pending any more]
+ * One that has ended is looked at again when some of what is pending has its answer.
  */
 #include "ring_serve.h"
 
@@ -32,6 +33,7 @@ struct served {
 struct queue_rings {
 	int			wake;	/* eventfd, for answers of other threads */
 	const struct pollfd	*wake_poll; /* of it, while armed */
+	_Atomic bool		round;	/* a thread is in one */
 	unsigned int		nr;
 	struct served		served[RING_SEATS];
 };
@@ -146,22 +148,10 @@ void scheme_serve_ring(struct scheme_req *req, uint32_t sq_entries,
 
 /* ---- rounds ----------------------------------------------------------------------- */
 
-static int step(struct served *one)
-{
-	int ret;
-
-	if (one->ended)
-		return 0;
-	ret = scheme_ring_server_step(one->server, 0);
-	if (ret >= 0)
-		return ret;
-	one->ended = true;
-	return 0;
-}
-
 /* False: a request still wants its reply. */
 static bool end_served(struct scheme *s, struct served *one)
 {
+	one->ended = true;
 	if (scheme_ring_server_destroy(one->server))
 		return false;
 	one->ring->self_fd = -1;
@@ -170,20 +160,33 @@ static bool end_served(struct scheme *s, struct served *one)
 	return true;
 }
 
+/* False: it is no more. Adds the entries that were served. */
+static bool round_of_one(struct scheme *s, struct served *one, int *total)
+{
+	int ret;
+
+	if (one->ended)
+		return !server_has_answers(one->server) || !end_served(s, one);
+	ret = scheme_ring_server_step(one->server, 0);
+	if (ret < 0)
+		return !end_served(s, one);
+	*total += ret;
+	return true;
+}
+
 int rings_round(struct scheme_queue *q)
 {
 	struct queue_rings *rings = q->rings;
 	int total = 0;
 
+	atomic_store_explicit(&rings->round, true, memory_order_relaxed);
 	for (unsigned int i = 0; i < rings->nr; ) {
-		struct served *one = &rings->served[i];
-
-		total += step(one);
-		if (one->ended && end_served(q->scheme, one))
-			*one = rings->served[--rings->nr];
-		else
+		if (round_of_one(q->scheme, &rings->served[i], &total))
 			i++;
+		else
+			rings->served[i] = rings->served[--rings->nr];
 	}
+	atomic_store_explicit(&rings->round, false, memory_order_relaxed);
 	return total;
 }
 
@@ -254,6 +257,11 @@ void rings_disarm(struct scheme_queue *q)
 
 /* ---- end -------------------------------------------------------------------------- */
 
+bool rings_busy(const struct scheme_queue *q)
+{
+	return q->rings && atomic_load(&q->rings->round);
+}
+
 /*
  * As for requests and files of the queue: with the scheme they end without a word.
  * After a fork what is mapped is the parent's: only what is private goes, and the
@@ -261,9 +269,12 @@ void rings_disarm(struct scheme_queue *q)
  */
 static void drop_served(struct served *one, bool mapped)
 {
-	if (!mapped)
+	if (mapped) {
+		server_abandon(one->server);
+	} else {
 		one->ring->mem = NULL;
-	server_abandon(one->server);
+		server_forget(one->server);
+	}
 	one->ring->self_fd = -1;
 	scheme_ring_close(one->ring);
 }
@@ -274,6 +285,10 @@ void rings_end(struct scheme_queue *q, bool mapped)
 
 	if (!rings)
 		return;
+	if (!mapped && (rings_busy(q) || queue_was_served(q))) {
+		q->rings = NULL;	/* half done: this child can but leave them */
+		return;
+	}
 	for (unsigned int i = 0; i < rings->nr; i++) {
 		leave_seat(q->scheme, rings->served[i].seat);
 		drop_served(&rings->served[i], mapped);

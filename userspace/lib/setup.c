@@ -196,6 +196,43 @@ int scheme_stop(struct scheme *s)
 	return ioctl_errno(s->fd, SCHEME_IOC_DESTROY, NULL);
 }
 
+/* ---- after a fork ---------------------------------------------------------- */
+
+/*
+ * Only the thread that forked is in the child: what another one held at the fork nobody
+ * gives back, and what it was about to do is half done.
+ */
+static bool was_held(pthread_mutex_t *lock)
+{
+	if (pthread_mutex_trylock(lock))
+		return true;
+	pthread_mutex_unlock(lock);
+	return false;
+}
+
+static bool was_busy(struct scheme_queue *q)
+{
+	return queue_was_served(q) || was_held(&q->post_lock) || rings_busy(q);
+}
+
+static bool parent_was_busy(struct scheme *s)
+{
+	for (unsigned int i = 0; i < s->nr_queues; i++)
+		if (was_busy(&s->queues[i]))
+			return true;
+	return was_held(&s->servers_lock);
+}
+
+/* Rings, and who serves them, stay with the parent, as their mappings do. */
+static void forget_parent(struct scheme *s)
+{
+	pthread_mutex_init(&s->servers_lock, NULL);
+	s->servers = NULL;
+	atomic_store(&s->nr_servers, 0);
+	for (unsigned int i = 0; i < s->nr_queues; i++)
+		pthread_mutex_init(&s->queues[i].post_lock, NULL);
+}
+
 /* In a child that has not adopted, nothing of ours is mapped. */
 static void close_queue(struct scheme_queue *q, bool mapped)
 {
@@ -212,6 +249,8 @@ void scheme_destroy(struct scheme *s)
 
 	if (s->fd >= 0 && ours)
 		scheme_stop(s);
+	if (!ours)
+		forget_parent(s);
 	for (unsigned int i = 0; i < s->nr_queues; i++)
 		close_queue(&s->queues[i], ours);
 	if (s->fd >= 0)
@@ -227,19 +266,28 @@ static int remap(struct scheme *s)
 	int ret = 0;
 
 	for (unsigned int i = 0; i < s->nr_queues && !ret; i++) {
-		rings_end(&s->queues[i], false);
-		ret = map_queue(&s->queues[i]);
+		struct scheme_queue *q = &s->queues[i];
+
+		rings_end(q, false);
+		ret = map_queue(q);
+		/* what the parent has put there, but not handed over */
+		atomic_store(&q->owed, true);
 	}
 	return ret;
 }
 
 int scheme_adopt(struct scheme *s)
 {
-	int ret = ioctl_errno(s->fd, SCHEME_IOC_ADOPT, NULL);
+	bool ours = s->pid == getpid();
+	int ret;
 
-	if (ret || s->pid == getpid())
+	if (!ours && parent_was_busy(s))
+		return -EBUSY;
+	ret = ioctl_errno(s->fd, SCHEME_IOC_ADOPT, NULL);
+	if (ret || ours)
 		return ret;
 	s->pid = getpid();
+	forget_parent(s);
 	return remap(s);
 }
 

@@ -20,6 +20,8 @@
 
 #include <json-c/json.h>
 
+#include "../clock.h"
+
 #define ARGS_MAX	24
 
 struct program {
@@ -118,6 +120,24 @@ static inline struct json_object *finish_player(struct pair *p)
 	struct json_object *json;
 
 	assert_int_equal(finish(&p->player, &json), 0);
+	assert_non_null(json);
+	return json;
+}
+
+/* A tenth of a second, as soon as nobody else plays. */
+static inline struct json_object *play_when_free(struct pair *p)
+{
+	int64_t begin = now_ms();
+	struct json_object *json;
+	int ret;
+
+	do {
+		start_player(p, LIST("--seconds", "0.1"));
+		ret = finish(&p->player, &json);
+		if (ret)
+			sleep_ms(10);
+	} while (ret && now_ms() - begin < 5000);
+	assert_int_equal(ret, 0);
 	assert_non_null(json);
 	return json;
 }

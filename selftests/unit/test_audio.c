@@ -190,22 +190,13 @@ static void kill_and_play_again(const char *const *options)
 {
 	struct json_object *json;
 	struct pair p;
-	int64_t begin;
-	int ret;
 
 	pair_setup(&p);
 	start_sink(&p, options);
 	start_player(&p, LIST("--seconds", "10"));
 	sleep_ms(300);
 	kill_player(&p);
-	begin = now_ms();
-	do {	/* until it is free again */
-		start_player(&p, LIST("--seconds", "0.1"));
-		ret = finish(&p.player, &json);
-		if (ret)
-			sleep_ms(10);
-	} while (ret && now_ms() - begin < 5000);
-	assert_int_equal(ret, 0);
+	json = play_when_free(&p);
 	assert_int_equal(number_of(json, "played"), RATE / 10 / PERIOD);
 	json_object_put(json);
 	json_object_put(stop_sink(&p));

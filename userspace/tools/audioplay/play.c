@@ -157,7 +157,9 @@ static int begin(struct play *p)
 	if (handle < 0)
 		return (int)handle;
 	p->handle = (uint64_t)handle;
-	return get_buffers(p);
+	/* from now on nobody but us is counted */
+	ret = status_get(p->ring, &p->before);
+	return ret ? ret : get_buffers(p);
 }
 
 int play(struct play *p)

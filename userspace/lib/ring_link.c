@@ -90,7 +90,8 @@ int ring_sleep(struct scheme_ring *r, uint32_t wants, int64_t timeout_ns)
 	return ret;
 }
 
-#define LOOKS	32
+#define LOOKS		32
+#define FIRST_LOOKS	256
 
 static bool looks(const struct scheme_ring *r, uint32_t wants)
 {
@@ -102,6 +103,15 @@ static bool looks(const struct scheme_ring *r, uint32_t wants)
 	return false;
 }
 
+/* To pause takes longer than what comes at once. */
+static bool looks_hastily(const struct scheme_ring *r, uint32_t wants)
+{
+	for (int i = 0; i < FIRST_LOOKS; i++)
+		if (ready(r, wants))
+			return true;
+	return false;
+}
+
 /*
  * Look until the time is over. The clock costs more than a look, where it is no
  * good one even a system call: for what comes at once it is not read at all.
@@ -110,7 +120,7 @@ static bool spin(const struct scheme_ring *r, uint32_t wants, uint64_t until)
 {
 	uint64_t now, end;
 
-	if (looks(r, wants))
+	if (looks_hastily(r, wants))
 		return true;
 	now = now_ns();
 	end = now + r->spin_ns;

@@ -3,7 +3,7 @@
  * fuse_blocks: the other side of bench_ring's reads through FUSE: a file system by libfuse,
  * of one thread, with one file, "blocks", that is read past the page cache.
  *
- * usage: fuse_blocks DIRECTORY; says "ready" when it is mounted there.
+ * usage: fuse_blocks DIRECTORY made|had; says "ready" when it is mounted there.
  */
 #define FUSE_USE_VERSION 34
 
@@ -72,11 +72,22 @@ static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_open(req, fi);
 }
 
-/* The kernel copies from where the blocks are: one copy less than other systems have. */
+static bool makes;
+
+/* Made anew, in the buffer of the one thread; or what it has, of which it makes no copy. */
+static const void *answer(uint64_t offset, size_t size)
+{
+	static uint64_t made[BLOCKS_SIZE / sizeof(uint64_t)];
+
+	if (!makes)
+		return blocks_at(offset, size);
+	return size <= sizeof(made) && blocks_read(made, offset, size, MADE) ? made : NULL;
+}
+
 static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	const char *from = blocks_at((uint64_t)off, size);
+	const char *from = answer((uint64_t)off, size);
 
 	(void)ino;
 	(void)fi;
@@ -114,8 +125,9 @@ int main(int argc, char **argv)
 	struct fuse_session *se;
 	int ret;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: fuse_blocks DIRECTORY\n");
+	makes = argc == 3 && !strcmp(argv[2], "made");
+	if (argc != 3 || (!makes && strcmp(argv[2], "had") != 0)) {
+		fprintf(stderr, "usage: fuse_blocks DIRECTORY made|had\n");
 		return 2;
 	}
 	blocks_init();

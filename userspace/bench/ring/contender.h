@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "blocks.h"
+
 #define ROUNDS_MAX	99U
 #define DEPTH_MAX	256U
 
@@ -16,7 +18,7 @@ struct load {
 	unsigned int	rounds;
 	size_t		bs;		/* bytes a read */
 	unsigned int	qd;		/* reads at a time, a power of two */
-	unsigned int	whole;		/* one read in so many is compared byte for byte */
+	enum work	work;		/* of both sides, besides */
 	bool		native;		/* without the module */
 };
 

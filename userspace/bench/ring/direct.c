@@ -41,11 +41,14 @@ static void on_open(struct scheme_req *req, uint64_t dir, const char *path, int 
 		scheme_reply_open(req, 0, SCHEME_CQE_F_POSITIONED, 0);
 }
 
+/* For the provider's process, set before it is made. */
+static enum work work;
+
 static void on_read(struct scheme_req *req, uint64_t handle, void *buf, uint32_t len,
 		    uint64_t offset)
 {
 	(void)handle;
-	scheme_reply(req, blocks_read(buf, offset, len) ? (int64_t)len : -EINVAL);
+	scheme_reply(req, blocks_read(buf, offset, len, work) ? (int64_t)len : -EINVAL);
 }
 
 /* The one ring that is asked for; its thread does nothing else from then on. */
@@ -238,6 +241,7 @@ static int direct_start(struct contender *c)
 	if (!d)
 		return -ENOMEM;
 	c->own = d;
+	work = c->load->work;
 	ret = (c->load->native ? open_native : open_module)
 		(c, &config, (c->load->qd * c->load->bs + 4095) & ~4095UL);
 	if (!ret)
@@ -276,7 +280,7 @@ static int take_answer(struct direct *d, const struct load *load,
 
 	if (cqe->result != (int64_t)load->bs)
 		ret = cqe->result < 0 ? (int)cqe->result : -EIO;
-	else if (!blocks_ok(d->buf[i], d->reading[i], load->bs, load->whole))
+	else if (!blocks_ok(d->buf[i], d->reading[i], load->bs, load->work))
 		ret = -EILSEQ;
 	d->spare[d->nr_spare++] = i;
 	scheme_ring_cqe_seen(d->ring, cqe);

@@ -61,7 +61,7 @@ static int read_one(struct fuse *f, unsigned int i, uint64_t nr)
 
 	if (got < 0)
 		return -errno;
-	return got == (ssize_t)bs && blocks_ok(buf_of(f, i), nr, bs, f->load->whole) ? 0 : -EILSEQ;
+	return got == (ssize_t)bs && blocks_ok(buf_of(f, i), nr, bs, f->load->work) ? 0 : -EILSEQ;
 }
 
 static int read_each(struct fuse *f, unsigned int count)
@@ -155,7 +155,7 @@ static int check(const struct fuse *f, const struct io_uring_cqe *cqe,
 	if (cqe->res < 0)
 		return cqe->res;
 	return cqe->res == (int)f->load->bs &&
-	       blocks_ok(buf_of(f, i), reading[i], f->load->bs, f->load->whole) ? 0 : -EILSEQ;
+	       blocks_ok(buf_of(f, i), reading[i], f->load->bs, f->load->work) ? 0 : -EILSEQ;
 }
 
 /* What has been answered is asked for anew, all that there is at once. */
@@ -246,10 +246,10 @@ static int choose(struct fuse *f)
 
 /* ---- from begin to end ---------------------------------------------------------------- */
 
-static void exec_peer(const char *dir, int out)
+static void exec_peer(const char *dir, enum work work, int out)
 {
 	dup2(out, STDOUT_FILENO);
-	execlp("fuse_blocks", "fuse_blocks", dir, (char *)NULL);
+	execlp("fuse_blocks", "fuse_blocks", dir, work == MADE ? "made" : "had", (char *)NULL);
 	_exit(127);
 }
 
@@ -267,7 +267,7 @@ static int start_peer(struct contender *c, struct fuse *f)
 		close(fds[1]);
 		return -errno;
 	case 0:
-		exec_peer(f->dir, fds[1]);
+		exec_peer(f->dir, f->load->work, fds[1]);
 	}
 	close(fds[1]);
 	f->mounted = read(fds[0], line, sizeof(line)) > 0;

@@ -86,7 +86,7 @@ static void serve(const struct contender *c)
 		if (c->sleeps && !at)		/* all of them are asked for */
 			sleep_until_rung(s, ANSWERS);
 		await(&p->asked, nr);
-		blocks_read(s->blocks + at * bs, p->offset, bs);
+		blocks_read(s->blocks + at * bs, p->offset, bs, c->load->work);
 		__atomic_store_n(&p->answered, nr, __ATOMIC_RELEASE);
 		if (c->sleeps && at == c->load->qd - 1)	/* and answered */
 			ring(s, ASKS);
@@ -111,7 +111,7 @@ static int answer(const struct contender *c, uint64_t nr)
 	unsigned int at = place_of(c, nr);
 
 	await(&s->places[at].answered, nr);
-	return blocks_ok(s->blocks + at * bs, nr, bs, c->load->whole) ? 0 : -EILSEQ;
+	return blocks_ok(s->blocks + at * bs, nr, bs, c->load->work) ? 0 : -EILSEQ;
 }
 
 /* As many as may be are asked for, always: each answer makes room for one. */

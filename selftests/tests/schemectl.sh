@@ -44,6 +44,8 @@ ok "list_of_nothing_has_its_heading" says "^NAME" list
 ok "json_of_nothing_is_an_empty_list" says '^\]' --json list
 ok "features_tell_the_abi" says "^abi  *1\." features
 ok "features_tell_limits" says "^depth_max" features
+ok "features_tell_of_rings" says "^features .* ring" features
+ok "features_all_have_names" says "^features [ a-z-]*$" features
 ok "json_features" says '"features":' -j features
 
 serve nulld null

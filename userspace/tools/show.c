@@ -52,7 +52,12 @@ static const struct {
 	{ SCHEME_F_URING_ENTER,		"uring-enter" },
 	{ SCHEME_F_URING_CANCEL,	"uring-cancel" },
 	{ SCHEME_F_BUSY_POLL,		"busy-poll" },
+	{ SCHEME_F_SCHEMEFS,		"schemefs" },
+	{ SCHEME_F_REQUEST,		"request" },
 	{ SCHEME_F_EVENTS,		"events" },
+	{ SCHEME_F_MEMORY,		"memory" },
+	{ SCHEME_F_MEMORY_FIXED,	"memory-fixed" },
+	{ SCHEME_F_RING,		"ring" },
 };
 
 #define FEATURES	(sizeof(features) / sizeof(features[0]))
@@ -211,15 +216,27 @@ int ctl_stats(const struct ctl *ctl)
 
 /* ---- features ------------------------------------------------------------- */
 
+/* Those of a newer module that have no name here, as a number; false: none. */
+static bool nameless(uint64_t bits, char text[24])
+{
+	for (size_t i = 0; i < FEATURES; i++)
+		bits &= ~features[i].bit;
+	snprintf(text, 24, "0x%" PRIx64, bits);
+	return bits;
+}
+
 static void features_json(const struct scheme_query *q, const char *abi)
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *names = json_object_new_array();
+	char others[24];
 
 	for (size_t i = 0; i < FEATURES; i++)
 		if (q->features & features[i].bit)
 			json_object_array_add(names,
 				json_object_new_string(features[i].name));
+	if (nameless(q->features, others))
+		json_object_array_add(names, json_object_new_string(others));
 	json_object_object_add(object, "abi", json_object_new_string(abi));
 	json_object_object_add(object, "features", names);
 	json_object_object_add(object, "queues_max",
@@ -237,10 +254,14 @@ static void features_json(const struct scheme_query *q, const char *abi)
 
 static void features_text(const struct scheme_query *q, const char *abi)
 {
+	char others[24];
+
 	printf("abi             %s\nfeatures       ", abi);
 	for (size_t i = 0; i < FEATURES; i++)
 		if (q->features & features[i].bit)
 			printf(" %s", features[i].name);
+	if (nameless(q->features, others))
+		printf(" %s", others);
 	printf("\nqueues_max      %u\ndepth_max       %u\n", q->queues_max,
 	       q->depth_max);
 	printf("slot_size_max   %u\nschemes_max     %u\n", q->slot_size_max,

@@ -197,7 +197,9 @@ static void kill_and_play_again(const char *const *options)
 	sleep_ms(300);
 	kill_player(&p);
 	json = play_when_free(&p);
-	assert_int_equal(number_of(json, "played"), RATE / 10 / PERIOD);
+	assert_int_equal(number_of(json, "answers"), RATE / 10 / PERIOD);
+	/* and what the other one had sent */
+	assert_true(number_of(json, "played") >= RATE / 10 / PERIOD);
 	json_object_put(json);
 	json_object_put(stop_sink(&p));
 	pair_remove(&p);

@@ -181,7 +181,7 @@ static void U12_the_killed_make_room_while_the_sink_spins(void **state)
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	soon_ring(&p, 0);
-	/* and so does the player, when what it has sent is played to the end */
+	/* and so does the player, while what it has sent is played to the end */
 	kill_player(&p);
 	json = play_when_free(&p);
 	assert_int_equal(number_of(json, "frames"), 4800);

@@ -78,7 +78,7 @@ int sink_init(struct sink *s, const struct audio_format *format,
 	      struct output *output, uint32_t max_waits);
 void sink_uninit(struct sink *s);
 
-/* -EBUSY: there is a player, or what the last one has left is still played. */
+/* -EBUSY: there is a player. What the last one has left is played before. */
 int sink_open(struct sink *s);
 void sink_close(struct sink *s, uint64_t now_ns);
 /* Each ends with an answer to req, now or later. len is not 0. */

@@ -157,7 +157,7 @@ static int begin(struct play *p)
 	if (handle < 0)
 		return (int)handle;
 	p->handle = (uint64_t)handle;
-	/* from now on nobody but us is counted */
+	/* counts from now on: nobody but us plays, and what the last one may have left */
 	ret = status_get(p->ring, &p->before);
 	return ret ? ret : get_buffers(p);
 }

@@ -164,12 +164,23 @@ int queue_post(struct scheme_queue *q, const struct scheme_cqe *cqe,
 	       uint32_t tag);
 #define NO_TAG	(~0U)
 
+/* A number that no other thread of this process has, and that is not 0; no call. */
+static inline uintptr_t this_thread(void)
+{
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_thread_pointer)
+	return (uintptr_t)__builtin_thread_pointer();
+#endif
+#endif
+	return (uintptr_t)pthread_self();
+}
+
 /* After a fork: has another thread been in a dispatch? */
 static inline bool queue_was_served(const struct scheme_queue *q)
 {
 	uintptr_t who = atomic_load(&q->server);
 
-	return who && who != (uintptr_t)pthread_self();
+	return who && who != this_thread();
 }
 
 static inline uint32_t req_index(const struct scheme_req *req)
@@ -254,17 +265,6 @@ void url_normalise(char *path);
 
 /* Open the control node. -ENOENT: no module. */
 int control_open(const char *control);
-/* A number that no other thread of this process has, and that is not 0; no call. */
-static inline uintptr_t this_thread(void)
-{
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_thread_pointer)
-	return (uintptr_t)__builtin_thread_pointer();
-#endif
-#endif
-	return (uintptr_t)pthread_self();
-}
-
 /* ioctl(2) that returns -errno. */
 static inline int ioctl_errno(int fd, unsigned long cmd, void *arg)
 {

@@ -335,6 +335,30 @@ static void U12_what_has_ended_is_ended_once(void **state)
 	assert_int_equal(seats(), 0);
 }
 
+static unsigned int reads;
+
+static void step_in_a_read(void)
+{
+	assert_true(++reads < 8);	/* or it is taken again and again */
+	assert_int_equal(scheme_queue_step(&kernel->queue, 0), 0);
+}
+
+/* That serves the queue's own requests, but no ring: one of them is in the middle of it. */
+static void U26_queue_step_in_a_rings_callback_leaves_rings_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(attach(), 0);
+	seen.on_read = step_in_a_read;
+	reads = 0;
+	for (unsigned int i = 1; i < 4; i++) {
+		submit(SCHEME_OP_READ, SCHEME_ROOT);
+		assert_int_equal(scheme_queue_step(&kernel->queue, 0), 1);
+		expect(1);
+		assert_int_equal(reads, i);
+	}
+	assert_int_equal(seats(), 1);
+}
+
 /* ---- after a fork ---------------------------------------------------------------- */
 
 #define FAILS(what)	do { if (what) return __LINE__ % 200 + 1; } while (0)
@@ -474,6 +498,7 @@ int main(void)
 		TEST(U12_but_not_before_its_requests_are_answered),
 		TEST(U12_a_scheme_ends_with_rings_that_have_requests),
 		TEST(U12_what_has_ended_is_ended_once),
+		TEST(U26_queue_step_in_a_rings_callback_leaves_rings_alone),
 		TEST(U29_rings_are_bounded),
 		TEST(U6_what_cannot_be_served_is_refused),
 		TEST(U15_a_loop_of_ones_own_is_told_what_to_poll),

@@ -334,7 +334,8 @@ int scheme_ring_server_add_file(struct scheme_ring_server *server,
  * Post the answers, wait at most timeout_ns for entries and run the callbacks of
  * all that may start. Returns how many entries were taken; 0 also when there were
  * only answers of other threads to post. After ESHUTDOWN and EIO all requests
- * without an answer have been cancelled, and each still wants its reply.
+ * without an answer have been cancelled, and each still wants its reply. EBUSY: in a
+ * callback of this server.
  */
 int scheme_ring_server_step(struct scheme_ring_server *server,
 			    int64_t timeout_ns);
@@ -349,7 +350,8 @@ int scheme_ring_server_fd(struct scheme_ring_server *server);
 unsigned int scheme_ring_server_pending(struct scheme_ring_server *server);
 /*
  * Stop serving; in the serving thread, when no other is in a reply. What was opened
- * is closed. EBUSY: requests are unanswered; they have been cancelled.
+ * is closed. EBUSY: requests are unanswered; they have been cancelled. Or this is in a
+ * callback of this server, and nothing has been done.
  */
 int scheme_ring_server_destroy(struct scheme_ring_server *server);
 /*

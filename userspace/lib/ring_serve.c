@@ -19,13 +19,6 @@ _Static_assert(offsetof(struct ring_req, req) == 0, "one is the other's first");
 
 /* ---- answers, from any thread ------------------------------------------------- */
 
-/* Nobody else writes our own number there: a plain look is enough. */
-static bool is_serving(struct scheme_ring_server *s)
-{
-	return atomic_load_explicit(&s->thread, memory_order_relaxed) ==
-	       this_thread();
-}
-
 /* The thread of the last step is awake when it answers, and looks before it sleeps. */
 void server_wake(struct scheme_ring_server *s)
 {
@@ -61,7 +54,7 @@ int server_post(struct scheme_req *req, const struct scheme_cqe *cqe)
 	struct ring_req *r = ring_req(req);
 	struct scheme_ring_server *s = r->server;
 
-	if (is_serving(s) && !others_answered(s) && !r->opening &&
+	if (server_in_step(s) && !others_answered(s) && !r->opening &&
 	    !(req->sqe.flags & SCHEME_SQE_MULTISHOT)) {
 		if (r == s->plain && !s->nr_own) {
 			plain_answer(s, cqe);
@@ -552,8 +545,11 @@ uint32_t server_wants(struct scheme_ring_server *s)
 
 int scheme_ring_server_step(struct scheme_ring_server *s, int64_t timeout_ns)
 {
-	int ret = serve_round(s);
+	int ret;
 
+	if (server_in_step(s))
+		return -EBUSY;	/* the entry of that callback has not left the ring */
+	ret = serve_round(s);
 	if (ret || !timeout_ns)
 		return ret;
 	s->awaited = server_wants(s);

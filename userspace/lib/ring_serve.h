@@ -198,6 +198,12 @@ void plain_answer(struct scheme_ring_server *s, const struct scheme_cqe *cqe);
 /* Those answers are the client's. */
 void plain_publish(struct scheme_ring_server *s);
 
+/* Are we in one, so in a callback? Nobody else writes our number: a plain look does. */
+static inline bool server_in_step(const struct scheme_ring_server *s)
+{
+	return atomic_load_explicit(&s->thread, memory_order_relaxed) == this_thread();
+}
+
 /* The request is free; what it used has been given back. */
 void server_free(struct ring_req *r);
 /* Cancel one: it is answered now, or its callback is told. */

@@ -291,6 +291,8 @@ void server_forget(struct scheme_ring_server *s)
 
 int scheme_ring_server_destroy(struct scheme_ring_server *s)
 {
+	if (server_in_step(s))
+		return -EBUSY;
 	server_drop_all(s);
 	if (s->pending)
 		return -EBUSY;

@@ -179,6 +179,8 @@ int rings_round(struct scheme_queue *q)
 	struct queue_rings *rings = q->rings;
 	int total = 0;
 
+	if (atomic_load_explicit(&rings->round, memory_order_relaxed))
+		return 0;	/* a callback of ours makes a step of the queue */
 	atomic_store_explicit(&rings->round, true, memory_order_relaxed);
 	for (unsigned int i = 0; i < rings->nr; ) {
 		if (round_of_one(q->scheme, &rings->served[i], &total))

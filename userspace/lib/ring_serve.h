@@ -84,7 +84,6 @@ struct scheme_ring_server {
 	struct scheme_ring	*ring;		/* constant */
 	struct scheme_ring_server_config config; /* constant */
 	_Atomic uintptr_t	thread;		/* this_thread() in a step, else 0 */
-	uint32_t		awaited;	/* by a step that sleeps: SCHEME_RING_NEED_* */
 	_Atomic uintptr_t	awake;		/* that of the last step, 0 when armed */
 
 	struct ring_req		*reqs;		/* config.depth of them */
@@ -95,25 +94,26 @@ struct scheme_ring_server {
 	struct ring_req		*last;		/* came last, and is not answered */
 	int64_t			last_result;	/* when it is */
 	unsigned int		pending;
+	uint32_t		awaited;	/* by a step that sleeps: SCHEME_RING_NEED_* */
 	struct scheme_sqe	held;		/* taken while all requests are in use */
 	bool			holds;
 	bool			all_cancelled;	/* nothing is left of what the end cancels */
 	bool			all_closed;	/* nor of what it closes */
 	bool			drops;		/* answers go nowhere */
 	_Atomic bool		has_posted;	/* written with lock: `posted` is a file */
-	uint32_t		nr_own;		/* answers, see below */
+	bool			edges_wait;	/* some request has edges */
+	bool			may_learn;	/* look for new regions of the pool */
+	bool			may_learn_fixed; /* and for more registered files */
 	struct ring_req		*plain;		/* whose callback runs; see ring_plain.c */
 	uint32_t		nr_plain;	/* answers on the ring that are to be published */
+	uint32_t		nr_own;		/* answers, see below */
 
 	/* config.files of them, then nr_fixed for those that the client registers */
 	struct ring_file	*files;
 	uint32_t		nr_files;	/* of the former, and opens that may need one */
 	uint32_t		nr_fixed;	/* constant */
 	uint32_t		known_fixed;	/* that the module has been asked for */
-	bool			may_learn_fixed; /* look for more of them */
-	bool			may_learn;	/* look for new regions of the pool */
 	uint32_t		may;		/* constant; access mode of the ring */
-	bool			edges_wait;	/* some request has edges */
 	int			poll_fd;	/* -1 until somebody wants it */
 	uint32_t		interest;	/* of it, in the ring's end */
 

@@ -74,6 +74,6 @@ bool blocks_ok(const void *buf, uint64_t nr, size_t bs, enum work work)
 	uint64_t offset = blocks_offset(nr, bs);
 
 	if (work == COPIED)
-		return !memcmp(buf, blocks_at(offset, bs), bs);
+		return !memcmp(buf, (const uint8_t *)blocks + offset, bs);
 	return is(buf, first_word(offset), bs);
 }

@@ -293,8 +293,9 @@ static int take_answer(struct direct *d, const struct load *load,
  */
 static int take_answers(struct direct *d, const struct load *load)
 {
-	int nr = 0, ret, most = load->qd > SHARES ? (int)load->qd / SHARES : 1;
+	unsigned int nr = 0, most = load->qd > SHARES ? load->qd / SHARES : 1;
 	struct scheme_cqe *cqe;
+	int ret;
 
 	do {
 		ret = scheme_ring_submit_and_wait(d->ring, &cqe, -1);
@@ -303,11 +304,11 @@ static int take_answers(struct direct *d, const struct load *load)
 		ret = take_answer(d, load, cqe);
 		nr++;
 		if (!ret && (nr == most || d->nr_spare == load->qd))
-			return nr;
+			return (int)nr;
 		if (!ret)
 			ret = scheme_ring_peek_cqe(d->ring, &cqe);
 	}
-	return ret == -EAGAIN ? nr : ret;
+	return ret == -EAGAIN ? (int)nr : ret;
 }
 
 static int direct_run(struct contender *c, unsigned int count)

@@ -8,9 +8,6 @@
 #include "ring_serve.h"
 #include "op.h"
 
-/* So many answers go at once: the client works on them meanwhile. */
-#define SOME	8U
-
 bool plain_may(struct scheme_ring_server *s, const struct scheme_sqe *sqe)
 {
 	return !sqe->flags && op_is(sqe->opcode, OP_PLAIN) && !s->waiting && !s->drops &&
@@ -53,7 +50,7 @@ void plain_run(struct scheme_ring_server *s)
 		intake_order(r);
 		return;
 	}
-	if (s->nr_plain >= SOME)
+	if (s->nr_plain >= RING_SOME)
 		plain_publish(s);
 	files_release(s, r->file);
 	server_free(r);

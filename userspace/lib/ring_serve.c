@@ -7,8 +7,6 @@
 #include <string.h>
 
 #define BATCH		32U
-/* So many answers of a batch go at once: the client works on them meanwhile. */
-#define SOME		8U
 
 static struct ring_req *ring_req(struct scheme_req *req)
 {
@@ -318,7 +316,7 @@ static unsigned int start_all(struct scheme_ring_server *s)
 		if (may_start(s, r)) {
 			*link = r->next;
 			start(r);
-			if (s->nr_own >= SOME)
+			if (s->nr_own >= RING_SOME)
 				flushed += flush_own(s);
 		} else {
 			stays = r;

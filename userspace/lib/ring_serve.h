@@ -30,6 +30,8 @@
 #include "ring_int.h"
 
 #define NO_FILE	UINT32_MAX
+/* So many answers of a batch go at once: the client works on them meanwhile. */
+#define RING_SOME	8U
 
 /*
  * What the client names by index.

@@ -250,6 +250,16 @@ static void U19_a_post_of_another_thread_wakes_the_server(void **state)
 	expect_flags(1, EPOLLIN, 0);
 }
 
+static void U19_a_step_that_has_answered_does_not_wait(void **state)
+{
+	(void)state;
+	open_quiet(0);
+	ask(1, 1, EPOLLIN, 0);
+	post(1000, EPOLLIN);
+	assert_int_equal(scheme_ring_server_step(server, 10 * SECOND), 0);
+	expect_flags(1, EPOLLIN, 0);
+}
+
 #define POSTS	20000U
 
 static void *post_many(void *arg)
@@ -299,6 +309,7 @@ int main(void)
 		TEST(U19_files_of_one_number_are_all_told),
 		TEST(U29_events_of_a_dead_client_go_with_it),
 		TEST(U19_a_post_of_another_thread_wakes_the_server),
+		TEST(U19_a_step_that_has_answered_does_not_wait),
 		TEST(U18_posts_race_with_answers),
 	};
 

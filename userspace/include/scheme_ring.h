@@ -333,9 +333,9 @@ int scheme_ring_server_add_file(struct scheme_ring_server *server,
 /*
  * Post the answers, wait at most timeout_ns for entries and run the callbacks of
  * all that may start. Returns how many entries were taken; 0 also when there were
- * only answers of other threads to post. After ESHUTDOWN and EIO all requests
- * without an answer have been cancelled, and each still wants its reply. EBUSY: in a
- * callback of this server.
+ * only answers of other threads, or events, to post: a step that has posted does not
+ * wait. After ESHUTDOWN and EIO all requests without an answer have been cancelled,
+ * and each still wants its reply. EBUSY: in a callback of this server.
  */
 int scheme_ring_server_step(struct scheme_ring_server *server,
 			    int64_t timeout_ns);

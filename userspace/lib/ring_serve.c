@@ -541,17 +541,21 @@ uint32_t server_wants(struct scheme_ring_server *s)
 	return s->holds ? 0 : SCHEME_RING_NEED_WAKEUP;
 }
 
+static uint32_t put_at(const struct scheme_ring_server *s)
+{
+	return s->ring->put.at;
+}
+
 int scheme_ring_server_step(struct scheme_ring_server *s, int64_t timeout_ns)
 {
-	const struct ring_end *put = &s->ring->put;
-	uint32_t before = put->at;
+	uint32_t before = put_at(s);
 	int ret;
 
 	if (server_in_step(s))
 		return -EBUSY;	/* the entry of that callback has not left the ring */
 	ret = serve_round(s);
 	/* the caller may be the one that waits for what has been answered */
-	if (ret || !timeout_ns || put->at != before)
+	if (ret || !timeout_ns || put_at(s) != before)
 		return ret;
 	s->awaited = server_wants(s);
 	ret = ring_await(s->ring, look, s->awaited, timeout_ns);

@@ -28,8 +28,10 @@ logs=$BUILD/check
 mkdir -p "$logs"
 exec 8>"$logs/lock"
 flock -n 8 || die "another run uses $BUILD: wait for its end, or say BUILD=..."
-passed=0 failed=0 skipped=0 broken=()
+passed=0 failed=0 skipped=0 broken=() took=()
+cached=$({ find "$CACHE/kernel" "$CACHE/trixie" -mindepth 1 -maxdepth 1 -name '[67dt]*' 2>/dev/null || true; } | wc -l)
 make=${MAKE:-make}
+jobs=-j$(nproc)
 
 # What failed in a log, with what was said just before: the end of a long output is often all
 # that is kept.
@@ -40,7 +42,7 @@ reasons() {
 # step NAME COMMAND...: a command may end with its counts (before make's complaint, if it
 # fails); one that does not is a single test.
 step() {
-	local name=$1 status=0 line log p=0 f=0 s=0
+	local name=$1 status=0 line log p=0 f=0 s=0 began=$EPOCHSECONDS
 	shift
 	log=$logs/${name//[^A-Za-z0-9.]/-}.log
 	say "$name"
@@ -57,6 +59,7 @@ step() {
 		echo "not ok - $name"
 	fi
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	took+=("$name $((EPOCHSECONDS - began)) s")
 	[ "$f" = 0 ] || broken+=("$name ($f)" "$(reasons "$log")")
 	[ "$f" = 0 ]
 }
@@ -65,7 +68,7 @@ build_module() {
 	local KDIR='' KROOT=''
 	eval "$(selftests/vm/kernel.sh "$1")"
 	[ "$KDIR" ] || return
-	"$make" --no-print-directory module KDIR="$KDIR" KROOT="$KROOT"
+	"$make" "$jobs" --no-print-directory module KDIR="$KDIR" KROOT="$KROOT"
 }
 
 # A program built against what 'make install' puts into a directory, and nothing else.
@@ -165,8 +168,8 @@ ready=()
 for kernel in "${stock[@]}"; do
 	if step "module for $kernel" build_module "$kernel"; then ready+=("$kernel"); fi
 done
-if step "userspace" "$make" --no-print-directory userspace &&
-	step "test programs" "$make" --no-print-directory tests &&
+if step "userspace" "$make" "$jobs" --no-print-directory userspace &&
+	step "test programs" "$make" "$jobs" --no-print-directory tests &&
 	step "stage" "$make" --no-print-directory stage; then
 	debug=()
 	[ ${#stock[@]} = ${#kernels[@]} ] || debug=(debug)
@@ -180,7 +183,7 @@ else
 fi
 if [ "$here" ]; then
 	step "install" install_and_use || true
-	step "unit tests" "$make" --no-print-directory unit || true
+	step "unit tests" "$make" "$jobs" --no-print-directory unit || true
 	step "models" selftests/model/run.sh || true
 	step "lint" selftests/lint.sh "${stock[@]}" || true
 	[ ${#stock[@]} = 0 ] || step "dkms" selftests/dkms.sh "${stock[@]}" || true
@@ -191,6 +194,9 @@ done
 if [ "${ready[*]: -1}" = debug ] && [ ${#tests[@]} = 0 ]; then
 	step "coverage" selftests/coverage.sh || true
 fi
+# Lanes are waited for; what they took is in their own output.
+(IFS=,; echo "waited for: ${took[*]}" | sed 's/,/, /g')
+echo "took $((EPOCHSECONDS - SCHM_T0)) s, with $cached kernels and trees of headers in the cache at the start"
 [ ${#broken[@]} = 0 ] || printf 'failed: %s\n%s\n' "${broken[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

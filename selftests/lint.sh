@@ -114,11 +114,12 @@ compiled_seed() {
 }
 
 # Built apart from the real module, and anew: warnings show only when a file is compiled.
+# compiled KERNEL WHAT-KERNEL.SH-SAYS
 compiled() {
 	local kernel=$1 KREL='' KDIR='' KROOT='' inside=() src name
 	name="warnings and sparse for $kernel"
 	missing sparse "$name" && return
-	eval "$(selftests/vm/kernel.sh "$kernel")"
+	eval "$2"
 	[ "$KREL" ] || { echo "no kernel $kernel" >"$log"; result "$name"; return; }
 	[ -z "$KROOT" ] || inside=(selftests/vm/inside.sh "$KROOT")
 	src=$out/module/$KREL/src
@@ -133,6 +134,15 @@ compiled() {
 	finds 'incorrect type in' compiled_seed
 	result "$name"
 	answers[$kernel]=$src/module/compat_conf.h
+}
+
+# each_kernel (KERNEL WHAT-KERNEL.SH-SAYS)...
+each_kernel() {
+	while [ $# -gt 0 ]; do
+		compiled "$1" "$2"
+		shift 2
+	done
+	probes
 }
 
 # What kernels answer is compared when all three generations are asked.
@@ -211,13 +221,16 @@ scripts() {
 	result shellcheck
 }
 
-style
-coccinelle
-for kernel; do compiled "$kernel"; done
-probes
-users "gcc -fanalyzer" 'double-.?free' analyzer gcc
-users clang-tidy bugprone-suspicious-memset-usage tidy clang-tidy
-users cppcheck arrayIndexOutOfBounds cppchecked cppcheck
+kernels=()
+for kernel; do kernels+=("$kernel" "$(selftests/vm/kernel.sh "$kernel")"); done
+mapfile -t module_in < <(find module uapi Kbuild Makefile "$seeds" selftests/probes.sh -type f ! -name '*.mod.c')
+mapfile -t user_in < <(find userspace uapi selftests "$seeds" -name '*.[ch]'; ls userspace/Makefile .clang-tidy)
+once style "$CHECKPATCH" -- "${module_in[@]}"
+once coccinelle "$COCCINELLE" -- "${module_in[@]}"
+once each_kernel "${kernels[@]}" -- "${module_in[@]}"
+once users "gcc -fanalyzer" 'double-.?free' analyzer gcc -- "${user_in[@]}"
+once users clang-tidy bugprone-suspicious-memset-usage tidy clang-tidy -- "${user_in[@]}"
+once users cppcheck arrayIndexOutOfBounds cppchecked cppcheck -- "${user_in[@]}"
 scripts
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]

@@ -136,7 +136,6 @@ names() {
 check() {
 	local model=$1 runs flags=() names=() first=() name
 	rm -rf "${out:?}/$model"
-	names "$model"
 	mapfile -t runs < <(header "$model" RUNS)
 	[ ${#runs[@]} -gt 0 ] || runs=('')
 	for run in "${runs[@]}"; do
@@ -158,7 +157,8 @@ models=("$@")
 [ ${#models[@]} -gt 0 ] || { models=(*.pml); models=("${models[@]%.pml}"); }
 for model in "${models[@]}"; do
 	[ -f "$model.pml" ] || die "no model $model"
-	check "$model"
+	names "$model"
+	once check "$model" -- "$model.pml" ./*.h
 done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

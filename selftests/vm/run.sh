@@ -154,7 +154,7 @@ boot() {
 	# shellcheck disable=SC2054 # commas belong to QEMU's options
 	qemu+=(-smp 2 -m "${mem:-1G}" -nodefaults -nic none -display none -no-reboot
 		-kernel "$VMLINUX" -initrd "$out/initramfs"
-		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 slab_nomerge norandmaps random.trust_cpu=on tsc=reliable usb-storage.delay_use=0$append"
+		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 slab_nomerge norandmaps mitigations=off random.trust_cpu=on tsc=reliable usb-storage.delay_use=0$append"
 		-serial "file:$console"
 		-chardev "$output" -serial chardev:output
 		-serial "file:$out/verdict"

@@ -196,7 +196,7 @@ static unsigned int not_ours(struct inject *in, int fd)
  * begin anywhere, so that in time all have their turn.
  */
 #define SAMPLE		17
-#define SAMPLE_OF_OURS	(brief_run() ? 6 : 1)
+#define SAMPLE_OF_OURS	(brief_run() ? SAMPLE : 1)
 
 TEST_F_TIMEOUT(load, X5_failures_in_the_loading_of_the_module, 500)
 {

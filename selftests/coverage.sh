@@ -108,6 +108,8 @@ if [ "$write" ]; then
 		echo "writes this page. Below are the lines that nothing ran, for each the function."
 		echo
 		echo "Seen at commit $(git rev-parse --short HEAD); later code is not in it."
+		! grep -q '^== .*: left out' "$run/output.log" ||
+			echo "A brief run: without $(grep -c '^== .*: left out' "$run/output.log") of the tests."
 		echo
 		cat "$dir/table"
 		printf '\n| where | function | line |\n|---|---|---|\n'

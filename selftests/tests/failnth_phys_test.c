@@ -161,6 +161,14 @@ static long call_alloc(env_t *env)
 	return phys_alloc(env->owner, &env->a);
 }
 
+/* The kernel's list of a process's pages has none of memory of another kind; we have. */
+static bool is_where_told(env_t *env, void *mem)
+{
+	if (!(env->a.flags & SCHEME_PHYS_WRITE_COMBINE))
+		return phys_pagemap(mem) == env->a.addr;
+	return !phys_virt(env->owner, mem, &env->virt) && env->virt.addr == env->a.addr;
+}
+
 /* All of it or nothing; what there is is whole, zeroed, and as it was told. */
 static int tidy_alloc(env_t *env, long result)
 {
@@ -174,7 +182,7 @@ static int tidy_alloc(env_t *env, long result)
 	mem = phys_map(env->owner, &env->a);
 	if (!mem)
 		return -ENOMEM;
-	if (!bytes_are(mem, 0, env->a.size) || phys_pagemap(mem) != env->a.addr)
+	if (!bytes_are(mem, 0, env->a.size) || !is_where_told(env, mem))
 		ret = -EBADMSG;
 	memset(mem, 0xff, env->a.size);
 	munmap(mem, env->a.size);

@@ -87,48 +87,35 @@ static bool log_has(int log, const char *one, const char *other)
 	return has_one && has_other;
 }
 
-#define TRIES	10
-
 /*
  * module_add_driver() of 6.12 calls it EINVAL when there is no memory for the directory
- * of the module's drivers. Fail there again, and see by the stack that it is so; the
- * checkers take memory now and then, and so the same n is not always the same place.
+ * of the module's drivers: the stack of the failure tells.
  */
-static bool no_directory_of_drivers(struct inject *in, int fd, unsigned int n)
+static bool in_directory_of_drivers(int log)
 {
-	enum injected what;
-	bool there = false;
-	int log, ret;
-
-	for (int i = 0; i < TRIES && !there; i++) {
-		log = open(LOG, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		lseek(log, 0, SEEK_END);
-		inject_say_where(true);
-		ret = load_failing(in, fd, n, &what);
-		inject_say_where(false);
-		there = ret == -EINVAL && what == INJECTED_MEMORY &&
-			log_has(log, "module_add_driver", "kobject_create_and_add");
-		close(log);
-	}
-	if (there)
-		fprintf(stderr, "# n = %u: EINVAL, in the directory of the drivers\n", n);
-	return there;
+	return log_has(log, "module_add_driver", "kobject_create_and_add");
 }
 
 /* Once with the n-th failure, which must end in a clear state. */
 static bool once(struct inject *in, int fd, unsigned int n, enum injected *what)
 {
-	int ret = load_failing(in, fd, n, what);
+	int log = open(LOG, O_RDONLY | O_NONBLOCK | O_CLOEXEC), ret;
+	bool fits;
 
+	lseek(log, 0, SEEK_END);
+	ret = load_failing(in, fd, n, what);
 	if (*what == INJECTED_NOTHING)
-		return !ret;
-	if ((!ret || ret == (*what == INJECTED_COPY ? -EFAULT : -ENOMEM)) && gone())
-		return true;
-	if (ret == -EINVAL && *what == INJECTED_MEMORY && gone() &&
-	    no_directory_of_drivers(in, fd, n))
-		return gone();
-	fprintf(stderr, "# n = %u: failure %d, result %d\n", n, *what, ret);
-	return false;
+		fits = !ret;
+	else if (ret == -EINVAL && *what == INJECTED_MEMORY)
+		fits = in_directory_of_drivers(log) && gone();
+	else
+		fits = (!ret || ret == (*what == INJECTED_COPY ? -EFAULT : -ENOMEM)) && gone();
+	close(log);
+	if (!fits)
+		fprintf(stderr, "# n = %u: failure %d, result %d\n", n, *what, ret);
+	else if (ret == -EINVAL)
+		fprintf(stderr, "# n = %u: EINVAL, in the directory of the drivers\n", n);
+	return fits;
 }
 
 /*
@@ -163,6 +150,7 @@ FIXTURE_SETUP(load)
 	ASSERT_LE(0, self->fd);
 	self->level = atoi(content("/proc/sys/kernel/printk"));
 	ASSERT_EQ(0, console_level(LEVEL_ERRORS));
+	inject_say_where(true);
 	ASSERT_EQ(0, unload());
 	ASSERT_TRUE(gone());
 }
@@ -172,6 +160,7 @@ FIXTURE_TEARDOWN(load)
 	/* the tests to come need it, whatever became of this one */
 	if (access(CONTROL_NODE, F_OK))
 		EXPECT_EQ(0, load(self->fd));
+	inject_say_where(false);
 	EXPECT_EQ(0, console_level(self->level));
 	close(self->fd);
 	inject_end(&self->in);

@@ -241,11 +241,7 @@ ok "stops_too" stop
 # ---- without root ------------------------------------------------------------
 
 chmod 666 /dev/scheme-control
-su nobody -c "exec ramfsd user.ram --size 1M" >"$log.daemon" 2>&1 &
-for _ in $(seq 100); do
-	grep -q ^ready: "$log.daemon" && break
-	usleep 50000
-done
+start_daemon "$log.daemon" su nobody -c "exec ramfsd user.ram --size 1M"
 chmod 600 /dev/scheme-control
 ok "S30_a_user_serves_himself" nobody "mkdir $mnt/user.ram/d && echo x >$mnt/user.ram/d/f &&
 	chmod 0400 $mnt/user.ram/d/f && mv $mnt/user.ram/d $mnt/user.ram/e && cat $mnt/user.ram/e/f"

@@ -24,6 +24,7 @@ within() {
 }
 
 begin() {
+	: >"$log"	# here, as in start_daemon
 	usbscsid --name stick "$@" >"$log" 2>&1 &
 	pid=$!
 }

@@ -195,7 +195,7 @@ if [ "${ready[*]: -1}" = debug ] && [ ${#tests[@]} = 0 ]; then
 	step "coverage" selftests/coverage.sh || true
 fi
 # Lanes are waited for; what they took is in their own output.
-(IFS=,; echo "waited for: ${took[*]}" | sed 's/,/, /g')
+printf 'waited for %s\n' "${took[@]}"
 echo "took $((EPOCHSECONDS - SCHM_T0)) s, with $cached kernels and trees of headers in the cache at the start"
 [ ${#broken[@]} = 0 ] || printf 'failed: %s\n%s\n' "${broken[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"

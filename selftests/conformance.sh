@@ -79,6 +79,8 @@ awk -v columns="${columns[*]}" '
 	echo "and drivers; tests carry the row in their names. \`make conformance\` writes this"
 	echo "page from the results of the last \`make check\`: per kernel, and on the host for unit"
 	echo "tests; \`-\` means that a test does not run there."
+	! grep -qs '^== .*: left out' "$BUILD/vm/check-debug/output.log" ||
+		echo "The debug kernel's results are of a brief run, which leaves tests out."
 	echo
 	cat "$BUILD/conformance.table"
 } >Documentation/conformance.md

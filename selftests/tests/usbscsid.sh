@@ -24,9 +24,7 @@ within() {
 }
 
 begin() {
-	: >"$log"	# here, as in start_daemon
-	usbscsid --name stick "$@" >"$log" 2>&1 &
-	pid=$!
+	begin_daemon "$log" usbscsid --name stick "$@"
 }
 
 # start ARGUMENT…: usbscsid in the background, until it is ready

@@ -12,7 +12,7 @@ override BUILD := $(B)
 export BUILD
 
 # KERNEL= restricts to one kernel, TEST= to some tests.
-KERNELS	:= $(or $(KERNEL),6.1 6.12 7.3)
+KERNELS	:= $(or $(KERNEL),6.1 6.12 7.3 debug)
 # The debug kernel takes no part where a stock kernel is the point.
 STOCK	:= $(filter-out debug,$(KERNELS))
 ONE	:= $(or $(KERNEL),6.1)

@@ -90,7 +90,7 @@ vm_command() {
 	[ ${#tests[@]} = 0 ] || what=part
 	rm -rf "$sticks"
 	selftests/vm/sticks.sh "$sticks" || return
-	vm=(selftests/vm/run.sh --kernel "$1" --leaks --hardware --timeout 1800
+	vm=(selftests/vm/run.sh --kernel "$1" --hardware --timeout 1800
 		--out "$BUILD/vm/$what-$1"
 		--usb "$sticks/stick0.img" --usb "$sticks/stick1.img"
 		--program mdir --program mcopy --program mdel --program flock --program bash
@@ -98,18 +98,18 @@ vm_command() {
 		--program cp --program rsync --program mkfs.vfat --program stress-ng
 		--have-module loop --have-module ext4 --have-module crc32c_generic
 		--have-module vfat --have-module nls_cp437 --have-module nls_ascii)
+	# It takes a fifth of the time: beside the debug kernel, which has kmemleak, the first does it.
+	[ "$debug" ] && [ "$1" != "${kernels[0]}" ] || vm+=(--leaks)
 	[ -z "$busy" ] || vm+=(--busy)
 	# where other kernels run them: under the checkers they take a third of the time
 	[ "$1" != debug ] || [ ${#stock[@]} = 0 ] || [ ${#tests[@]} != 0 ] || vm+=(--brief)
 	vm+=("${tests[@]}")
 }
 
+# The debug kernel's module is built here: that kernel may have been compiled meanwhile.
 in_vm() {
+	if [ "$1" = debug ]; then build_module debug || return; fi
 	vm_command "$1" && "${vm[@]}"
-}
-
-debug_in_vm() {
-	build_module debug && in_vm debug
 }
 
 # A new debug kernel takes longer than all that comes before its lane: compile it meanwhile.
@@ -121,14 +121,11 @@ begin_debug_kernel() {
 	set +m
 }
 
-# VMs sleep half the time, and the debug kernel takes as long as all others, to compile
-# when it is new and then to run: two lanes beside what runs on this machine, the debug
-# kernel's and that of all others, one after the other. Each lane is a job with a process
-# group of its own. lane COMMAND KERNEL...: COMMAND for each; end_beside shows what it said.
-busy='' lanes=()
+# Two lanes of VMs beside what runs on this machine, each a job with a process group of its
+# own, its kernels one after the other. lane KERNEL...: end_beside shows what one said.
+busy='' lanes=() last=''
 lane() {
-	local command=$1
-	shift
+	local kernel
 	[ $# -gt 0 ] || return 0
 	set -m
 	for kernel; do
@@ -136,11 +133,21 @@ lane() {
 		: >"$logs/$kernel.out"
 	done
 	for kernel; do
-		"$command" "$kernel" >"$logs/$kernel.out" 2>&1 && echo 0 >"$logs/$kernel.status" ||
+		in_vm "$kernel" >"$logs/$kernel.out" 2>&1 && echo 0 >"$logs/$kernel.status" ||
 			echo 1 >"$logs/$kernel.status"
 	done </dev/null &
 	lanes+=($!)
 	set +m
+}
+
+# The debug kernel's lane and one for all others but the last of several: that one's turn comes
+# when this machine has done its own part, which takes about as long as a VM.
+begin_lanes() {
+	local n=${#ready[@]}
+	[ ! "$here" ] && [ ${#kernels[@]} -lt 2 ] || busy=1
+	[ "$n" -lt 2 ] || last=${ready[-1]} n=$((n - 1))
+	lane "${ready[@]:0:n}"
+	[ ! "$debug" ] || lane debug
 }
 
 end_beside() {
@@ -163,7 +170,9 @@ trap stop_lanes EXIT
 trap 'exit 130' INT TERM
 
 step "packages" selftests/vm/deps.sh --all || true
-[ ${#stock[@]} = 0 ] || [ ${#stock[@]} = ${#kernels[@]} ] || begin_debug_kernel
+debug=''
+[ ${#stock[@]} = ${#kernels[@]} ] || debug=debug
+[ ! "$debug" ] || begin_debug_kernel
 ready=()
 for kernel in "${stock[@]}"; do
 	if step "module for $kernel" build_module "$kernel"; then ready+=("$kernel"); fi
@@ -171,15 +180,9 @@ done
 if step "userspace" "$make" "$jobs" --no-print-directory userspace &&
 	step "test programs" "$make" "$jobs" --no-print-directory tests &&
 	step "stage" "$make" --no-print-directory stage; then
-	debug=()
-	[ ${#stock[@]} = ${#kernels[@]} ] || debug=(debug)
-	[ ! "$here" ] || busy=1
-	[ ${#ready[@]} = 0 ] || [ ${#debug[@]} = 0 ] || busy=1
-	lane in_vm "${ready[@]}"
-	lane debug_in_vm "${debug[@]}"
-	ready+=("${debug[@]}")
+	begin_lanes
 else
-	ready=()
+	ready=() debug=''
 fi
 if [ "$here" ]; then
 	step "install" install_and_use || true
@@ -188,10 +191,11 @@ if [ "$here" ]; then
 	step "lint" selftests/lint.sh "${stock[@]}" || true
 	[ ${#stock[@]} = 0 ] || step "dkms" selftests/dkms.sh "${stock[@]}" || true
 fi
-for kernel in "${ready[@]}"; do
-	step "tests in a VM with $kernel" end_beside "$kernel" || true
+[ ! "$last" ] || step "tests in a VM with $last" in_vm "$last" || true
+for kernel in "${ready[@]}" $debug; do
+	[ "$kernel" = "$last" ] || step "tests in a VM with $kernel" end_beside "$kernel" || true
 done
-if [ "${ready[*]: -1}" = debug ] && [ ${#tests[@]} = 0 ]; then
+if [ "$debug" ] && [ ${#tests[@]} = 0 ]; then
 	step "coverage" selftests/coverage.sh || true
 fi
 # Lanes are waited for; what they took is in their own output.

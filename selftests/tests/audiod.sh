@@ -125,9 +125,9 @@ run() {
 	is played frames $((seconds * 48000)) && is played played $((seconds * 750)) &&
 		is "$log" xruns "$(number played missed)"
 }
-ok "D12_in_real_time_asleep" run 10 --rt 60 -- --rt 59
-ok "D12_in_real_time_with_more_on_the_way" run 10 --rt 60 --periods 32 -- --rt 59 --periods 32
-ok "U16_both_spin" run 10 --spin --periods 32 -- --spin --periods 32
+ok "D12_in_real_time_asleep" run 4 --rt 60 -- --rt 59
+ok "D12_in_real_time_with_more_on_the_way" run 4 --rt 60 --periods 32 -- --rt 59 --periods 32
+ok "U16_both_spin" run 4 --spin --periods 32 -- --spin --periods 32
 
 # ---- mistakes
 

@@ -19,7 +19,7 @@
 
 #define NAME	"test-evstress"
 #define ROUNDS	25000
-#define SECONDS	(checked_kernel() ? 4 : 6)
+#define SECONDS	3
 
 /* A machine that is too slow for all rounds does what it can in this time. */
 #define RACE_MS	(checked_kernel() ? 5000 : 25000)

@@ -32,7 +32,7 @@ stress() {
 	local name ops args='' done=0
 	for name; do args="$args --$name 1 $(options "$name")"; done
 	# shellcheck disable=SC2086 # words
-	stress-ng --temp-path "$top" --verify --metrics-brief --timeout $((2 + SLOW)) $args ||
+	stress-ng --temp-path "$top" --verify --metrics-brief --timeout $((1 + SLOW / 2)) $args ||
 		return 1
 	! grep -q 'fail:' "$log" || return 1
 	for name; do

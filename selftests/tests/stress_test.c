@@ -16,7 +16,7 @@
 
 #define NAME		"test-stress"
 #define NODE		NODE_DIR "/" NAME
-#define SECONDS		(slowness() > 1 ? 6 : 4)
+#define SECONDS		(checked_kernel() ? 4 : 3)
 #define CLIENTS		4
 #define THREADS		2	/* of each client */
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Less than all in one range, and all of it in several, of memory that is in pieces. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include "physlist.h"
@@ -14,41 +13,19 @@ static struct fragment fragment;
 static int broken;
 static pid_t breaker;
 
-/* Enough to have the list in, broken; what is above that is out of the way in huge pages. */
-#define ENOUGH	(3 * LARGE)
-
-static void set_aside(uint64_t bytes)
-{
-	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		dprintf(fd, "%llu", (unsigned long long)bytes / MIB(2));
-		close(fd);
-	}
-}
-
 __attribute__((constructor))
 static void break_memory(void)
 {
-	uint64_t available = meminfo("MemFree");
-
 	breaker = getpid();
-	broken = -ECANCELED;
-	if (brief_run())
-		return;
-	set_aside(available > ENOUGH ? available - ENOUGH : 0);
-	broken = fragment_begin(&fragment, BLOCK);
+	broken = brief_run() ? -ECANCELED : fragment_begin(&fragment, BLOCK);
 }
 
 /* Not at the end of a test's process. */
 __attribute__((destructor))
 static void mend_memory(void)
 {
-	if (getpid() != breaker)
-		return;
-	if (!broken)
+	if (!broken && getpid() == breaker)
 		fragment_end(&fragment);
-	set_aside(0);
 }
 
 FIXTURE(pieces) {

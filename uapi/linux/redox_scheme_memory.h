@@ -265,9 +265,6 @@ struct scheme_bind {
  * descriptor must be open for writing to map it so.
  */
 
-#if defined(__KERNEL__) || defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-#define SCHEME_SIZE_IS(type, size) \
-	_Static_assert(sizeof(type) == (size), #type " must have " #size " bytes")
 SCHEME_SIZE_IS(struct scheme_range, 16);
 SCHEME_SIZE_IS(struct scheme_physalloc, 80);
 SCHEME_SIZE_IS(struct scheme_physfree, 16);
@@ -276,7 +273,5 @@ SCHEME_SIZE_IS(struct scheme_virttophys, 24);
 SCHEME_SIZE_IS(struct scheme_memory_sync, 24);
 SCHEME_SIZE_IS(struct scheme_export, 16);
 SCHEME_SIZE_IS(struct scheme_bind, 64);
-#undef SCHEME_SIZE_IS
-#endif
 
 #endif /* _UAPI_LINUX_REDOX_SCHEME_MEMORY_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
 /*
  * Direct rings: shared memory in which one client and one provider exchange the
- * entries of redox_scheme.h without the kernel, which sets a ring up, wakes who
+ * entries of redox_scheme_entry.h without the kernel, which sets a ring up, wakes who
  * sleeps, and tells the end. Redox's io_uring of 2020, between two processes.
  *
  * A client makes a ring with RING_CREATE on a descriptor of the scheme, maps it
@@ -266,15 +266,10 @@ struct scheme_ring_file {
 #define SCHEME_IOC_RING_FILE \
 	_IOWR(SCHEME_IOC_MAGIC, 0x57, struct scheme_ring_file)
 
-#if defined(__KERNEL__) || defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-#define SCHEME_SIZE_IS(type, size) \
-	_Static_assert(sizeof(type) == (size), #type " must have " #size " bytes")
 SCHEME_SIZE_IS(struct scheme_ring_info, 72);
 SCHEME_SIZE_IS(struct scheme_ring_attach, 24);
 SCHEME_SIZE_IS(struct scheme_ring_enter, 16);
 SCHEME_SIZE_IS(struct scheme_ring_region, 48);
 SCHEME_SIZE_IS(struct scheme_ring_file, 24);
-#undef SCHEME_SIZE_IS
-#endif
 
 #endif /* _UAPI_LINUX_REDOX_SCHEME_RING_H */

@@ -153,8 +153,6 @@ static int span_take(struct schm_pages *p, u64 nr, u64 *first)
 	struct zone *zone;
 	int nid, i, ret;
 
-	if (nr > (u64)max(si_mem_available(), 0L))
-		return -ENOMEM;
 	for_each_online_node(nid) {
 		for (i = gfp_zone(GFP_KERNEL); i >= 0; i--) {
 			zone = &NODE_DATA(nid)->node_zones[i];
@@ -186,6 +184,12 @@ static bool limit_is_odd(const struct schm_pages *p)
 	return p->addr_bits < 32 && p->addr_bits != 24;
 }
 
+/* The last are not taken: somebody else, who cannot do with ENOMEM, would be killed for it. */
+static bool pages_are_left(u64 nr)
+{
+	return nr <= (u64)max(si_mem_available(), 0L);
+}
+
 static int pages_take(struct schm_source_of_pages *src, u64 nr, bool hard, u64 *first)
 {
 	struct schm_pages *p = container_of(src, struct schm_pages, source);
@@ -195,6 +199,8 @@ static int pages_take(struct schm_source_of_pages *src, u64 nr, bool hard, u64 *
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	cond_resched();
+	if (!pages_are_left(nr))
+		return -ENOMEM;
 	if (order > SCHM_MAX_ORDER)
 		return hard ? span_take(p, nr, first) : -ENOMEM;
 	page = block_take(p, order, hard || !order ? GFP_HARD : GFP_READY);

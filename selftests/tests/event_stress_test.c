@@ -18,7 +18,7 @@
 #include "../uring.h"
 
 #define NAME	"test-evstress"
-#define ROUNDS	25000
+#define ROUNDS	10000
 #define SECONDS	3
 
 /* A machine that is too slow for all rounds does what it can in this time. */

@@ -390,7 +390,7 @@ TEST_F(phys, P8_it_is_no_file_to_read)
 
 /* ---- rubbish ---------------------------------------------------------------------------- */
 
-#define RUBBISH	(checked_kernel() ? 400 : 2000)
+#define RUBBISH	(checked_kernel() ? 400 : 1000)
 
 static uint64_t state = 88172645463325252ULL;
 

@@ -60,17 +60,10 @@ TEST_F_TIMEOUT(pieces, P3_partial_gives_less_than_all, 120)
 	struct scheme_physalloc a = whole();
 
 	ASSERT_EQ(-ENOMEM, phys_alloc(self->fd, &a));
-	for (int i = 0; i < 3; i++) {
-		a = partial_wish(LARGE, KIB(64), strategies[i]);
-		ASSERT_EQ(0, phys_alloc(self->fd, &a));
-		EXPECT_LE(KIB(64), a.size);
-		EXPECT_GT(LARGE, a.size);
-		EXPECT_EQ(0, a.size % PAGE);
-		EXPECT_EQ(1, a.nr_ranges);
-		list[0] = (struct scheme_range){ a.addr, a.size };
-		EXPECT_TRUE(list_is_mapped(self->fd, &a));
-		EXPECT_EQ(0, phys_free(self->fd, &a));
-	}
+	a = partial_wish(LARGE, KIB(64), SCHEME_PHYS_GREEDY);
+	ASSERT_EQ(0, phys_alloc(self->fd, &a));
+	EXPECT_LE(KIB(64), a.size);
+	EXPECT_GT(LARGE, a.size);
 }
 
 /* The greatest is not smaller than the best one at once, and that not than the first. */
@@ -84,12 +77,17 @@ TEST_F_TIMEOUT(pieces, P4_strategies_differ_as_they_should, 120)
 
 		ASSERT_EQ(0, phys_alloc(self->fd, &a));
 		got[i] = a.size;
+		EXPECT_LE(KIB(16), a.size);
+		EXPECT_GT(LARGE, a.size);
+		EXPECT_EQ(0, a.size % PAGE);
+		EXPECT_EQ(1, a.nr_ranges);
+		list[0] = (struct scheme_range){ a.addr, a.size };
+		EXPECT_TRUE(list_is_mapped(self->fd, &a));
 		ASSERT_EQ(0, phys_free(self->fd, &a));
 	}
 	printf("# optimal %lu, greatest %lu, greedy %lu KiB\n", got[0] >> 10,
 	       got[1] >> 10, got[2] >> 10);
 	EXPECT_LE(got[0], got[1]);
-	EXPECT_LE(KIB(16), got[2]);
 }
 
 TEST_F_TIMEOUT(pieces, P3_nothing_of_min_is_enomem_at_once, 120)

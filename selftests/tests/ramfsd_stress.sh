@@ -47,7 +47,12 @@ mkdir "$mnt"
 mount -t schemefs none "$mnt"
 start_daemon "$log.daemon" ramfsd stress --size 320M --queues 2
 
-ok "S11_stress_names" stress chdir dirmany getdent link mknod rename symlink
+ok "S11_stress_names" stress chdir dirmany getdent mknod rename
+# Each of the two makes 8192 names a round: a minute's work on a busy machine, once is enough.
+case $SLOW:$KREL in
+1:* | *:7.*) ok "S11_stress_links" stress link symlink ;;
+*) skip "S11_stress_links" "this machine is busy, and another kernel does it" ;;
+esac
 ok "S10_stress_attributes" stress chmod chown fstat handle touch utime
 ok "S12_stress_descriptors" stress dup fcntl flock lease locka lockf lockofd open
 ok "S11_stress_directories" stress dentry dir dirdeep dnotify inotify

@@ -106,6 +106,7 @@ once() {
 	if [ -s "$kept" ] && [ ! "${FRESH:-}" ]; then
 		sed 's/$/ (as before: nothing has changed)/' "$kept"
 		passed=$((passed + $(wc -l <"$kept")))
+		touch "$kept"
 		return
 	fi
 	said=$(mktemp)
@@ -113,6 +114,7 @@ once() {
 	if [ "$failed" = "$bad" ]; then
 		mkdir -p "$CACHE/passed"
 		cp "$said" "$kept.$$" && mv "$kept.$$" "$kept"
+		find "$CACHE/passed" -type f -mtime +60 -delete
 	fi
 	rm -f "$said"
 }

@@ -11,8 +11,9 @@ VM	:= selftests/vm
 override BUILD := $(B)
 export BUILD
 
-# KERNEL= restricts to one kernel, TEST= to some tests.
-KERNELS	:= $(or $(KERNEL),6.1 6.12 7.3 debug)
+# KERNEL= restricts to one kernel, TEST= to some tests. Not every trial of a test is worth
+# compiling the debug kernel.
+KERNELS	:= $(or $(KERNEL),6.1 6.12 7.3 $(if $(TEST),,debug))
 # The debug kernel takes no part where a stock kernel is the point.
 STOCK	:= $(filter-out debug,$(KERNELS))
 ONE	:= $(or $(KERNEL),6.1)

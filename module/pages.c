@@ -8,6 +8,7 @@
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
 #include <linux/sched/signal.h>
+#include <linux/swap.h>
 
 #include "compat.h"
 #include "limits.h"
@@ -187,7 +188,7 @@ static bool limit_is_odd(const struct schm_pages *p)
 /* The last are not taken: somebody else, who cannot do with ENOMEM, would be killed for it. */
 static bool pages_are_left(u64 nr)
 {
-	return nr <= (u64)max(si_mem_available(), 0L);
+	return nr <= (u64)max(si_mem_available() + get_nr_swap_pages(), 0L);
 }
 
 static int pages_take(struct schm_source_of_pages *src, u64 nr, bool hard, u64 *first)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What the last 'make check' with KERNEL=debug ran of the module: lines per file, and every
+# What the last 'make check' ran of the module on the debug kernel: lines per file, and every
 # line that nothing ran.
 # usage: coverage.sh [--write]     --write: into Documentation/coverage.md too
 #

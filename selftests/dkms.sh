@@ -21,6 +21,7 @@ mkdir -p "$dir/tree" "$dir/source"
 make -s dkms-source DESTDIR="$dir"
 mv "$dir/usr/src/redox-scheme-$version" "$dir/source/"
 mapfile -t source < <(find Kbuild dkms.conf module uapi -type f ! -name '*.mod.c' | sort)
+mapfile -t settings < <(find /etc/dkms -name 'framework.conf*' 2>/dev/null | sort)
 
 # Inside the tree for the kernel's headers, if they have one: there is another dkms in it.
 private_dkms() {
@@ -43,6 +44,7 @@ builds() {
 	if build >"$log" 2>&1; then
 		: >"$log"
 	else
+		echo "dkms build fails" >>"$log"
 		tail -n 40 "$dir/tree/redox-scheme/$version/build/make.log" >>"$log" 2>/dev/null || true
 	fi
 	result "dkms build for $1"
@@ -52,8 +54,10 @@ echo "1..$#"
 for kernel; do
 	KREL='' KDIR='' KPKG='' KROOT='' inside=()
 	eval "$(selftests/vm/kernel.sh "$kernel")"
+	[ "$KREL" ] || die "no kernel $kernel"
 	[ -z "$KROOT" ] || inside=(selftests/vm/inside.sh "$KROOT")
-	once builds "$KREL" "$KPKG" "$KROOT" -- "${source[@]}" Makefile selftests/vm/{common,inside}.sh
+	once builds "$KREL" "$KPKG" "$KROOT" -- "${source[@]}" "${settings[@]}" Makefile \
+		selftests/vm/{common,inside,kernel,trixie}.sh
 done
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]

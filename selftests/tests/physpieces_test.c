@@ -41,7 +41,7 @@ FIXTURE_SETUP(pieces)
 	self->fd = phys_open();
 	ASSERT_LE(0, self->fd);
 	/* what was not to be had may be one piece, and must not hold it */
-	if (fragment.untouched >= LARGE || meminfo("MemFree") < LARGE * 5 / 4)
+	if (fragment.untouched >= LARGE || meminfo("MemAvailable") < LARGE * 5 / 4)
 		SKIP(return, "memory has not the size that this is made for");
 }
 

@@ -114,7 +114,7 @@ once() {
 	if [ "$failed" = "$bad" ]; then
 		mkdir -p "$CACHE/passed"
 		cp "$said" "$kept.$$" && mv "$kept.$$" "$kept"
-		find "$CACHE/passed" -type f -mtime +60 -delete
+		find "$CACHE/passed" -type f -mtime +60 -delete || true
 	fi
 	rm -f "$said"
 }

@@ -14,6 +14,7 @@
 #   --qemu ARGS        more arguments for QEMU      --out DIR               logs and files of the run
 #   --busy             this machine does other things: everything may take twice as long
 #   --brief            leave out tests that say 'programs': of programs more than of the module
+#   --others           other kernels run all: tests that find $OTHERS set may leave out what takes long
 #   --leaks            make the kernel remember who allocates, to find what the module leaks
 #   --stage DIR        tree for the VM's root (build/stage)
 #   --ko FILE          our module (build/module/RELEASE/redox_scheme.ko); 'none': without it
@@ -25,7 +26,7 @@ here=$(dirname "$(readlink -f "$0")")
 kernel='' mode=tests script='' timeout=900 test_timeout=120 mem='' append='' out=''
 stage=$BUILD/stage ko='' sticks=() programs=() modules=() extra=() qemu_args=() tests=()
 command_line=("$@")
-leaks='' slow=1 brief='' hardware=()
+leaks='' slow=1 brief='' others='' hardware=()
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -43,6 +44,7 @@ while [ $# -gt 0 ]; do
 	--leaks) leaks=1; set -- "$1" "$@" ;;
 	--busy) slow=2; set -- "$1" "$@" ;;
 	--brief) brief=1; set -- "$1" "$@" ;;
+	--others) others=1; set -- "$1" "$@" ;;
 	--hardware) hardware=(1); set -- "$1" "$@" ;;
 	--qemu) read -ra words <<<"$2"; qemu_args+=("${words[@]}") ;;
 	--out) out=$2 ;;
@@ -106,7 +108,7 @@ settings() {
 		STICKS ${#sticks[@]} TEST_TIMEOUT "$test_timeout" TERMINAL "${TERM:-dumb}"
 	read -r rows columns < <(stty size 2>/dev/null || echo 24 80)
 	printf '%s=%q\n' ROWS "$rows" COLUMNS "$columns"
-	printf '%s=%q\n' KREL "$KREL" SLOW "$slow" BRIEF "$brief" | sed 's/^/export /'
+	printf '%s=%q\n' KREL "$KREL" SLOW "$slow" BRIEF "$brief" OTHERS "$others" | sed 's/^/export /'
 }
 
 build_image() {
@@ -140,8 +142,8 @@ usb_disks() {
 	done
 }
 
-# Nor does a kernel clear what it gives out unasked: under TCG that takes a fifth of the time, and
-# what the module forgets to clear would never show.
+# Without init_on_alloc: to clear all memory takes a fifth of the time under TCG, and what the
+# module forgets to clear would never show.
 # A late CPU makes the kernel distrust the time stamp counter, which all emulated CPUs share;
 # all other clocks are slow ones: hence tsc=reliable.
 boot() {

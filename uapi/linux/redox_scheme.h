@@ -55,12 +55,12 @@
 /* Names that start so may be created without CAP_SYS_ADMIN. */
 #define SCHEME_USER_PREFIX	"user."
 
-/* No holes, the same on every architecture. Nothing where the language cannot check that. */
+/* For these files: no holes, the same on every architecture. Where the language can check it. */
 #if defined(__KERNEL__) || defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 #define SCHEME_SIZE_IS(type, size) \
 	_Static_assert(sizeof(type) == (size), #type " must have " #size " bytes")
 #else
-#define SCHEME_SIZE_IS(type, size)	struct scheme_size_is
+#define SCHEME_SIZE_IS(type, ...)	type
 #endif
 
 /* ---- feature mask -------------------------------------------------------- */

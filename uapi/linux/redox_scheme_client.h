@@ -103,7 +103,7 @@ struct scheme_call {
  * something and the descriptor has no right to write; EXDEV when @fd2 is of
  * another scheme, EBADF when it is of none; EBADF for a GETDENTS or FCNTL on a
  * descriptor of access mode 3; ENAMETOOLONG above the limit, or when the paths
- * do not fit a slot together; EOPNOTSUPP for other operations of this header,
+ * do not fit a slot together; EOPNOTSUPP for other operations of redox_scheme_entry.h,
  * ENOSYS for those that it does not have; EIO for an answer that cannot be.
  */
 struct scheme_request {

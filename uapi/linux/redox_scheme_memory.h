@@ -102,8 +102,8 @@ struct scheme_range {
  * size, both SPACE flags, both of the cache's, PARTIAL_ALLOC without a strategy or
  * with LIST, addr_bits outside of 12..64, max_ranges above the limit, unknown
  * bits, non-zero reserved fields; EPERM an owner that is not bound, and no
- * CAP_SYS_RAWIO (but see NO_ADDR); ENOMEM nothing that fits, or a limit is
- * reached; ENOSPC too many buffers; EOPNOTSUPP not this kind of cache, or the
+ * CAP_SYS_RAWIO (but see NO_ADDR); ENOMEM nothing that fits, none left
+ * for others, or a limit is reached; ENOSPC too many buffers; EOPNOTSUPP not this kind of cache, or the
  * memory would have to be copied for the device; ENODEV the device has gone;
  * EFAULT (there is no buffer then); EINTR.
  */

@@ -28,7 +28,9 @@ private_dkms() {
 	"${inside[@]}" dkms "$@" -m redox-scheme -v "$version" --dkmstree "$dir/tree" --sourcetree "$dir/source"
 }
 
+# By this machine's dkms, whichever kernel comes first.
 add() {
+	local inside=()
 	[ -e "$dir/tree/redox-scheme" ] || private_dkms add
 }
 

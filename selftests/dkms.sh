@@ -21,7 +21,7 @@ mkdir -p "$dir/tree" "$dir/source"
 make -s dkms-source DESTDIR="$dir"
 mv "$dir/usr/src/redox-scheme-$version" "$dir/source/"
 mapfile -t source < <(find Kbuild dkms.conf module uapi -type f ! -name '*.mod.c' | sort)
-mapfile -t settings < <(find /etc/dkms -name 'framework.conf*' 2>/dev/null | sort)
+mapfile -t settings < <(find /etc/dkms -type f -path '*/framework.conf*' 2>/dev/null | sort)
 
 # Inside the tree for the kernel's headers, if they have one: there is another dkms in it.
 private_dkms() {

@@ -98,9 +98,10 @@ vm_command() {
 		--program cp --program rsync --program mkfs.vfat --program stress-ng
 		--have-module loop --have-module ext4 --have-module crc32c_generic
 		--have-module vfat --have-module nls_cp437 --have-module nls_ascii)
-	# Beside the debug kernel, which has kmemleak, the kernel of the same version does without, as
-	# that takes a fifth of the time; and clears all memory, as Debian has it, which takes as much.
-	if [ "$debug" ] && [ "$1" = 6.12 ]; then vm+=(--append init_on_alloc=1); else vm+=(--leaks); fi
+	# Of several stock kernels the first one remembers who allocates, and 6.12 clears all memory,
+	# as Debian has it: either takes a fifth of the time, and the first twice that on new kernels.
+	[ "$1" != "${stock[0]:-}" ] || vm+=(--leaks)
+	[ "$1" != 6.12 ] || vm+=(--append init_on_alloc=1)
 	[ ${#stock[@]} -lt 2 ] || [ "$1" = "${stock[-1]}" ] || vm+=(--others)
 	[ -z "$busy" ] || vm+=(--busy)
 	# where other kernels run them: under the checkers they take a third of the time
@@ -108,10 +109,10 @@ vm_command() {
 	vm+=("${tests[@]}")
 }
 
-# The debug kernel's module is built here: that kernel may have been compiled meanwhile.
+# What is built for coverage has the place of its counters in it: not from a cache.
 in_vm() {
-	if [ "$1" = debug ]; then build_module debug || return; fi
-	vm_command "$1" && "${vm[@]}"
+	[ "$1" != debug ] || export CCACHE_DISABLE=1
+	build_module "$1" && vm_command "$1" && "${vm[@]}"
 }
 
 # A new debug kernel takes longer than all that comes before its lane: compile it meanwhile.
@@ -124,7 +125,8 @@ begin_debug_kernel() {
 }
 
 # Two lanes of VMs beside what runs on this machine, each a job with a process group of its
-# own, its kernels one after the other. lane KERNEL...: end_beside shows what one said.
+# own, its kernels one after the other, module and tests. lane KERNEL...: end_beside shows what
+# one said.
 busy='' lanes=() last=''
 lane() {
 	local kernel
@@ -145,11 +147,12 @@ lane() {
 # The debug kernel's lane and one for all others but the last of several: that one's turn comes
 # when this machine has done its own part, which takes about as long as a VM.
 begin_lanes() {
-	local n=${#ready[@]}
+	local n=${#stock[@]}
 	[ ! "$here" ] && [ ${#kernels[@]} -lt 2 ] || busy=1
-	[ "$n" -lt 2 ] || [ ! "$here" ] || last=${ready[-1]} n=$((n - 1))
-	lane "${ready[@]:0:n}"
+	[ "$n" -lt 2 ] || [ ! "$here" ] || last=${stock[-1]} n=$((n - 1))
+	lane "${stock[@]:0:n}"
 	[ ! "$debug" ] || lane debug
+	ready=("${kernels[@]}")
 }
 
 end_beside() {
@@ -172,19 +175,19 @@ trap stop_lanes EXIT
 trap 'exit 130' INT TERM
 
 step "packages" selftests/vm/deps.sh --all || true
+# What was compiled before is not compiled again, wherever the tree was then.
+export PATH=/usr/lib/ccache:$PATH CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=1G CCACHE_COMPRESS=1
+export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
 debug=''
 [ ${#stock[@]} = ${#kernels[@]} ] || debug=debug
 [ ${#stock[@]} = 0 ] || [ ! "$debug" ] || begin_debug_kernel
 ready=()
-for kernel in "${stock[@]}"; do
-	if step "module for $kernel" build_module "$kernel"; then ready+=("$kernel"); fi
-done
 if step "userspace" "$make" "$jobs" --no-print-directory userspace &&
 	step "test programs" "$make" "$jobs" --no-print-directory tests &&
 	step "stage" "$make" --no-print-directory stage; then
 	begin_lanes
 else
-	ready=() debug=''
+	debug=''
 fi
 if [ "$here" ]; then
 	step "install" install_and_use || true
@@ -194,7 +197,7 @@ if [ "$here" ]; then
 	[ ${#stock[@]} = 0 ] || step "dkms" selftests/dkms.sh "${stock[@]}" || true
 fi
 [ ! "$last" ] || lane "$last"
-for kernel in "${ready[@]}" $debug; do
+for kernel in "${ready[@]}"; do
 	step "tests in a VM with $kernel" end_beside "$kernel" || true
 done
 if [ "$debug" ] && [ ${#tests[@]} = 0 ]; then

@@ -51,6 +51,19 @@ sum() {
 	sha256sum "$@" | cut -d' ' -f1
 }
 
+# copy FROM TO: as it is now
+copy() {
+	/usr/bin/dd if="$1" of="$2" bs=1M 2>/dev/null
+}
+
+# writes FILE COMMAND…: the command writes what is in the file. Not by sums: an emulated CPU
+# takes longer for them than for all the rest.
+writes() {
+	local file=$1
+	shift
+	"$@" 2>/dev/null | /usr/bin/cmp -s - "$file"
+}
+
 # block PORT: how the kernel calls the disk there, which may be another name each time
 block() {
 	basename /sys/bus/usb/devices/"$1":1.0/host*/target*/*/block/*
@@ -85,7 +98,7 @@ client_says() {
 
 given_back 2-1 2-2
 disk=/dev/$(block 2-1)
-whole=$(sum "$disk") part=$(sum "${disk}2")
+copy "$disk" whole && copy "${disk}2" part
 
 both_listed() {
 	usbscsid --list >"$log" && grep -q '^2-1 *46f4:0001' "$log" &&
@@ -96,10 +109,11 @@ ok D9_list_has_the_disks both_listed
 ok D9_ready_when_it_can_be_used start --bus-port 2-1
 ok D6_first_line_tells_the_disk grep -q "^2-1: 46f4:0001 QEMU.*131072 blocks of 512 bytes (64 MiB)" "$log"
 ok D9_kernel_has_given_it_away test ! -e "$disk"
-ok D9_whole_disk_is_read test "$(/usr/bin/dd if=$node bs=1M 2>/dev/null | sum)" = "$whole"
-ok D9_partition_is_read test "$(schemectl cat stick:0p1 | sum)" = "$part"
-ok D11_whole_disk_is_read_by_a_ring test "$(/usr/examples/ringclient stick: | sum)" = "$whole"
-ok D9_small_reads_read_the_same test "$(/usr/bin/dd if=$node bs=4k skip=4352 count=2048 2>/dev/null | sum)" = "$part"
+ok D9_whole_disk_is_read writes whole /usr/bin/dd if=$node bs=1M
+ok D9_partition_is_read writes part schemectl cat stick:0p1
+ok D11_whole_disk_is_read_by_a_ring writes whole /usr/examples/ringclient stick:
+ok D9_small_reads_read_the_same writes part /usr/bin/dd if=$node bs=4k skip=4352 count=2048
+rm whole
 
 # ---- refusals --------------------------------------------------------------
 
@@ -157,9 +171,9 @@ killed_amid_work() {
 	usleep 150000
 	kill -9 "$pid"
 	wait
-	start --bus-port 2-2 && [ "$(schemectl cat stick:0p0 | sum)" = "$part" ]
+	start --bus-port 2-2 && writes part schemectl cat stick:0p0
 }
-part=$(sum "/dev/$(block 2-2)1")
+copy "/dev/$(block 2-2)1" part
 ok D5_next_daemon_recovers_an_interrupted_device killed_amid_work
 ended_by_name() {
 	schemectl kill stick && ends 0

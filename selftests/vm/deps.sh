@@ -13,7 +13,7 @@ build=(gcc gcc-12 libc6-dev make pkg-config libelf1 kmod binutils liburing-dev l
 vm=(qemu-system-x86 busybox-static cpio xz-utils zstd mtools dosfstools debootstrap debian-archive-keyring)
 # the debug kernel: compiled here
 kernel=(flex bison bc lz4 patch libelf-dev perl)
-all=(dkms fdisk libcmocka-dev spin rsync stress-ng)
+all=(ccache dkms fdisk libcmocka-dev spin rsync stress-ng)
 lint=(sparse shellcheck coccinelle ocaml-nox clang-tidy cppcheck)
 
 packages=("${build[@]}" "${vm[@]}")

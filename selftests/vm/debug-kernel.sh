@@ -23,6 +23,9 @@ eval "$("$here/source.sh")"
 recipe=1
 name=debug-$SRCVERSION-$({ echo "$recipe" && "$compiler" --version && cat "$fragment" "$fixes"; } | sha256sum | cut -c -12)
 
+# What the compiler said last when it failed.
+failed=$store/.failed-$name
+
 # Every line of the fragment, against the configuration that came out.
 check_config() {
 	local line option missing=0
@@ -62,7 +65,7 @@ compile() {
 	say "compiling the debug kernel, about 15 minutes on two cores"
 	make -C "$1" -j "$(nproc)" CC="$compiler" HOSTCC="$compiler" KBUILD_BUILD_TIMESTAMP=@0 \
 		bzImage modules 2>&1 | tee "$log" | progress ||
-		{ tail -30 "$log" >&2; die "the debug kernel does not compile"; }
+		{ tail -30 "$log" | tee "$failed" >&2; die "the debug kernel does not compile"; }
 	rm -f "$log"
 }
 
@@ -100,6 +103,11 @@ build() {
 }
 
 if [ ! -d "$store/$name" ]; then
+	# One run asks more than once.
+	if [ -e "$failed" ] && [ "$(stat -c %Y "$failed")" -ge "$SCHM_T0" ]; then
+		cat "$failed" >&2
+		die "the debug kernel does not compile"
+	fi
 	attempt build "$store/$name"
 	[ "$ATTEMPT" = 0 ] || die "the debug kernel could not be built"
 fi

@@ -109,10 +109,11 @@ vm_command() {
 	vm+=("${tests[@]}")
 }
 
-# What is built for coverage has the place of its counters in it: not from a cache.
+# The debug kernel's module is built here: that kernel may have been compiled meanwhile. The
+# place of its counters is in it: not from a cache.
 in_vm() {
-	[ "$1" != debug ] || export CCACHE_DISABLE=1
-	build_module "$1" && vm_command "$1" && "${vm[@]}"
+	if [ "$1" = debug ]; then CCACHE_DISABLE=1 build_module debug || return; fi
+	vm_command "$1" && "${vm[@]}"
 }
 
 # A new debug kernel takes longer than all that comes before its lane: compile it meanwhile.
@@ -125,8 +126,7 @@ begin_debug_kernel() {
 }
 
 # Two lanes of VMs beside what runs on this machine, each a job with a process group of its
-# own, its kernels one after the other, module and tests. lane KERNEL...: end_beside shows what
-# one said.
+# own, its kernels one after the other. lane KERNEL...: end_beside shows what one said.
 busy='' lanes=() last=''
 lane() {
 	local kernel
@@ -147,12 +147,11 @@ lane() {
 # The debug kernel's lane and one for all others but the last of several: that one's turn comes
 # when this machine has done its own part, which takes about as long as a VM.
 begin_lanes() {
-	local n=${#stock[@]}
+	local n=${#ready[@]}
 	[ ! "$here" ] && [ ${#kernels[@]} -lt 2 ] || busy=1
-	[ "$n" -lt 2 ] || [ ! "$here" ] || last=${stock[-1]} n=$((n - 1))
-	lane "${stock[@]:0:n}"
+	[ "$n" -lt 2 ] || [ ! "$here" ] || last=${ready[-1]} n=$((n - 1))
+	lane "${ready[@]:0:n}"
 	[ ! "$debug" ] || lane debug
-	ready=("${kernels[@]}")
 }
 
 end_beside() {
@@ -175,19 +174,23 @@ trap stop_lanes EXIT
 trap 'exit 130' INT TERM
 
 step "packages" selftests/vm/deps.sh --all || true
-# What was compiled before is not compiled again, wherever the tree was then.
+# What was compiled before is not compiled again.
 export PATH=/usr/lib/ccache:$PATH CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=1G CCACHE_COMPRESS=1
 export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
 debug=''
 [ ${#stock[@]} = ${#kernels[@]} ] || debug=debug
 [ ${#stock[@]} = 0 ] || [ ! "$debug" ] || begin_debug_kernel
+# All of them now: whoever goes on editing meanwhile has one state of the sources tested.
 ready=()
+for kernel in "${stock[@]}"; do
+	if step "module for $kernel" build_module "$kernel"; then ready+=("$kernel"); fi
+done
 if step "userspace" "$make" "$jobs" --no-print-directory userspace &&
 	step "test programs" "$make" "$jobs" --no-print-directory tests &&
 	step "stage" "$make" --no-print-directory stage; then
 	begin_lanes
 else
-	debug=''
+	ready=() debug=''
 fi
 if [ "$here" ]; then
 	step "install" install_and_use || true
@@ -197,7 +200,7 @@ if [ "$here" ]; then
 	[ ${#stock[@]} = 0 ] || step "dkms" selftests/dkms.sh "${stock[@]}" || true
 fi
 [ ! "$last" ] || lane "$last"
-for kernel in "${ready[@]}"; do
+for kernel in "${ready[@]}" $debug; do
 	step "tests in a VM with $kernel" end_beside "$kernel" || true
 done
 if [ "$debug" ] && [ ${#tests[@]} = 0 ]; then

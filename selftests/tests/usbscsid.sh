@@ -61,7 +61,7 @@ copy() {
 writes() {
 	local file=$1
 	shift
-	"$@" 2>/dev/null | /usr/bin/cmp -s - "$file"
+	[ -s "$file" ] && "$@" 2>/dev/null | /usr/bin/cmp -s - "$file"
 }
 
 # block PORT: how the kernel calls the disk there, which may be another name each time

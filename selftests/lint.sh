@@ -111,7 +111,7 @@ compile() {
 
 # ours LOG: only what is said about our files: the headers of the kernel have warnings of their own.
 ours() {
-	grep -E "^$src/|^(module/|uapi/|seed\.c:)|build fails|: error:|ERROR: modpost" "$1"
+	sed "s|^$src/||" "$1" | grep -E '^(module/|uapi/|seed\.c:)|build fails|: error:|ERROR: modpost'
 }
 
 compiled_seed() {
@@ -134,8 +134,7 @@ compiled() {
 	make -s module-sources KDIR="$KDIR" BUILD="$out"
 	compile "$out/$KREL.log" modules || echo "the build fails" >>"$out/$KREL.log"
 	# An error in column 1 is about 7.3's MODULE_...(), whose strlen() sparse does not compute.
-	ours "$out/$KREL.log" |
-		grep -v ':1: error: bad constant expression$' | sed "s|$src/||" | sort -u >"$log" || true
+	ours "$out/$KREL.log" | grep -v ':1: error: bad constant expression$' | sort -u >"$log" || true
 	finds 'no previous (prototype|declaration)' compiled_seed
 	finds 'incorrect type in' compiled_seed
 	result "$name"
